@@ -1,0 +1,60 @@
+"""Facts: what is, found out by reading before anything is planned."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """A table of the data layout, as the catalogue of the database describes it.
+
+    `name` is the qualified, quoted name. `vector_index`, `operator_class`, `index_method` belong to the vector column's
+    first valid approximate index, None where there is none.
+    """
+
+    name: str
+    rows: int
+    size_bytes: int
+    primary_key: tuple[str, ...] = ()
+    tenant: str | None = None
+    vector: str | None = None
+    dimensions: int | None = None
+    vector_index: str | None = None
+    vector_index_bytes: int | None = None
+    index_method: str | None = None
+    operator_class: str | None = None
+    vectors: int | None = None  # rows whose vector is not null
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """Everything discovered about a running stack. Written to facts.json, handed to every runner."""
+
+    runtime: str
+    capabilities: tuple[str, ...] = ()
+    missing: dict[str, str] = field(default_factory=dict)  # capability -> why it is missing
+    versions: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)  # of the main database
+    system_identifier: str | None = None
+    tables: dict[str, TableFacts] = field(default_factory=dict)  # by the key of the stack file's data.tables
+    tenants: tuple[str, ...] = ()  # tenants of the contract
+    data_size_bytes: int | None = None
+    problems: tuple[str, ...] = ()  # what could not be found out, one sentence each
+    host: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in facts.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Facts:
+        """The reverse of `to_json`."""
+        tables = {
+            key: TableFacts(**{**table, "primary_key": tuple(table["primary_key"])})
+            for key, table in record["tables"].items()
+        }
+        lists = {key: tuple(record[key]) for key in ("capabilities", "tenants", "problems")}
+        return cls(**{**record, **lists, "tables": tables})

@@ -1,0 +1,113 @@
+"""Observations: what probes measured. A verdict is never made here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Scalar = bool | int | float | str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One measured value.
+
+    `unit` is one of "s", "B", "1" (a fraction), "1/s", "count", "" (no dimension). `n` is the number of samples or of
+    things examined behind the value. `low` and `high` bound the value's interval (same unit). `load_sensitive` marks
+    values that a busy host makes worse: a FAIL on such a value while others kept the host busy is UNKNOWN.
+    """
+
+    name: str
+    value: Scalar | tuple[str, ...]
+    subject: str = ""
+    unit: str = ""
+    n: int | None = None
+    low: float | None = None
+    high: float | None = None
+    load_sensitive: bool = False
+    evidence: str | None = None  # path below the run directory
+    detail: str = ""  # one sentence for people: what was seen
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in events.ndjson."""
+        record = asdict(self)
+        if isinstance(self.value, tuple):
+            record["value"] = list(self.value)
+        return {
+            key: value for key, value in record.items() if key in {"name", "value"} or value not in (None, "", False)
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Observation:
+        """The reverse of `to_json`."""
+        value = record["value"]
+        return cls(**{**record, "value": tuple(value) if isinstance(value, list) else value})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """A time series for plots: `points` are (seconds since the run started, value)."""
+
+    name: str
+    unit: str
+    points: tuple[tuple[float, float], ...]
+    subject: str = ""
+    limit: float | None = None  # drawn as a threshold line
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in events.ndjson."""
+        return {**asdict(self), "points": [list(point) for point in self.points]}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Series:
+        """The reverse of `to_json`."""
+        return cls(**{**record, "points": tuple((float(x), float(y)) for x, y in record["points"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A stretch of time on a timeline: a phase of a drill, a fault that is held. Seconds since the run started."""
+
+    name: str
+    start_s: float
+    end_s: float
+    kind: str = "phase"  # phase | fault | hold | recovery
+
+    @property
+    def seconds(self) -> float:
+        """Its length."""
+        return self.end_s - self.start_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """One instant on a timeline (seconds since the run started)."""
+
+    name: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeline:
+    """What happened when during one item."""
+
+    spans: tuple[Span, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    series: tuple[Series, ...] = field(default=())
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in events.ndjson."""
+        return {
+            "spans": [asdict(span) for span in self.spans],
+            "marks": [asdict(mark) for mark in self.marks],
+            "series": [series.to_json() for series in self.series],
+        }
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Timeline:
+        """The reverse of `to_json`."""
+        return cls(
+            spans=tuple(Span(**span) for span in record["spans"]),
+            marks=tuple(Mark(**mark) for mark in record["marks"]),
+            series=tuple(Series.from_json(series) for series in record["series"]),
+        )

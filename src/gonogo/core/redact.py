@@ -1,0 +1,40 @@
+"""Secrets are registered once and masked wherever a run writes."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+MASK = "****"
+SHORTEST_SECRET = 4  # shorter values would mask half of every text
+URL_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):([^@/\s]+)@")
+KEYWORD_PASSWORD = re.compile(r"(?i)\bpassword=('[^']*'|[^\s'&]+)")
+
+
+class Redactor:
+    """Masks registered secrets and passwords in URLs and connection strings."""
+
+    def __init__(self) -> None:
+        self._secrets: set[str] = set()
+        self._lock = threading.Lock()
+
+    def register(self, secret: str) -> None:
+        """Mask `secret` from now on; values under four characters are ignored."""
+        if len(secret) >= SHORTEST_SECRET:
+            with self._lock:
+                self._secrets.add(secret)
+
+    def text(self, text: str) -> str:
+        """`text` with every secret masked.
+
+        >>> redactor = Redactor()
+        >>> redactor.register("hunter22")
+        >>> redactor.text("key hunter22 at postgresql://app:s3cret@127.0.0.1/rag password=pw1")
+        'key **** at postgresql://app:****@127.0.0.1/rag password=****'
+        """
+        with self._lock:
+            secrets = sorted(self._secrets, key=len, reverse=True)
+        for secret in secrets:
+            text = text.replace(secret, MASK)
+        text = URL_PASSWORD.sub(rf"\1:{MASK}@", text)
+        return KEYWORD_PASSWORD.sub(f"password={MASK}", text)

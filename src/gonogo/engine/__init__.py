@@ -1,0 +1,1 @@
+"""Discover, plan, run, lock, interrupt, clean up."""

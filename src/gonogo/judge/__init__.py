@@ -1,0 +1,1 @@
+"""Expectations, objectives, waivers, scorecard, verdict: pure functions of a run directory."""

@@ -1,0 +1,1 @@
+"""Load: the bridge to Locust (a subprocess), the open arrival model, statistics."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: sessions, queries, ledger, vectors (exact oracle, recall), fingerprints, capture of statements."""

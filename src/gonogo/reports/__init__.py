@@ -1,0 +1,1 @@
+"""Reports of a judged run: HTML, JUnit, Markdown, JSON."""

@@ -1,0 +1,1 @@
+"""How one check, load profile, chaos scenario or drill runs."""

@@ -1,0 +1,1 @@
+"""Running stacks: the runtimes (docker, embedded, external) and the services they run."""

@@ -1,0 +1,223 @@
+"""What the rest of gonogo may ask of a running stack. Runtimes implement it; probes, faults, drills and load use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.outcome import Capability
+from gonogo.spec.stack import StackSpec
+
+
+class Role(StrEnum):
+    """Database roles: the harness's superuser, the schema's owner, the application."""
+
+    ADMIN = "admin"
+    OWNER = "owner"
+    APPLICATION = "application"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KillProof:
+    """What a kill of a whole process tree proved. Instants are monotonic seconds."""
+
+    killed_at: float  # just before the first signal
+    gone_at: float  # when no process of the tree was left
+    pids: tuple[int, ...]
+
+    @property
+    def sentence(self) -> str:
+        """For events and reports."""
+        return f"{len(self.pids)} processes gone {1000 * (self.gone_at - self.killed_at):.0f} ms after SIGKILL"
+
+
+@runtime_checkable
+class Service(Protocol):
+    """Anything a stack runs."""
+
+    name: str
+    kind: str
+
+    def is_running(self) -> bool:
+        """Whether its process (tree) or container lives; for external services, whether it answers."""
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The end of its log, "" where it cannot be read."""
+
+    def pids(self) -> tuple[int, ...]:
+        """Root processes on this host, for CPU accounting; empty where unknown."""
+
+
+@runtime_checkable
+class PostgresServer(Service, Protocol):
+    """One PostgreSQL server."""
+
+    host: str
+    port: int
+    database: str
+    standbys: Mapping[str, PostgresServer]  # by name; empty for a standby
+
+    def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
+        """A libpq connection string for this one server, with password, application_name gonogo, connect_timeout."""
+
+    def role_name(self, role: Role) -> str:
+        """The name of a role in the database."""
+
+    def tool(
+        self, name: str, arguments: Sequence[str], *, deadline: Deadline, stdout: Path | None = None
+    ) -> ToolResult:
+        """Run one of the server's own client tools (pg_dump, pg_restore …) as the administrator.
+
+        Connection settings come from the environment (PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE). Paths among the
+        arguments are host paths. A non-zero exit is returned, not raised; the deadline kills the tool and raises.
+        """
+
+    def kill(self) -> KillProof:
+        """SIGKILL the whole process tree at once and wait until nothing of it is left."""
+
+    def pause(self) -> None:
+        """Freeze every process (SIGSTOP, docker pause)."""
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+
+    def start(self, deadline: Deadline) -> None:
+        """Start again after kill or stop; returns when SQL is answered."""
+
+    def promote(self, deadline: Deadline) -> None:
+        """Ask a standby to become primary; returns when it accepts writes."""
+
+    def rejoin(self, primary: PostgresServer, deadline: Deadline) -> None:
+        """Rebuild this killed server as a standby of `primary` (fresh base backup) and wait until it streams."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolResult:
+    """A finished tool run."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+
+
+@runtime_checkable
+class HttpService(Service, Protocol):
+    """The application under verification (or the LLM stub): something that answers HTTP."""
+
+    url: str  # http://127.0.0.1:PORT, no trailing slash
+    source: Path | None  # its source tree, where it can be read
+
+    def restart(self, deadline: Deadline) -> None:
+        """Stop gracefully and start again with the same settings; returns when it is ready."""
+
+    def stop(self, grace_seconds: float) -> int | None:
+        """SIGTERM, wait for the grace period, then SIGKILL. Returns the exit code."""
+
+    def kill(self) -> KillProof:
+        """SIGKILL."""
+
+    def log_text(self) -> str:
+        """The whole log so far. Raises MissingCapability where it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScratchRequest:
+    """A fresh throw-away PostgreSQL like `source`: same major version, same role names and passwords, no data."""
+
+    name: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Stack(Protocol):
+    """A running stack."""
+
+    spec: StackSpec
+    spec_path: Path
+    name: str
+    runtime: str  # docker | embedded | external
+    scratch: Path  # the run's scratch folder; removed at the end
+    services: Mapping[str, Service]  # running services by name
+    capabilities: frozenset[Capability]
+    missing: Mapping[Capability, str]  # why each other capability is missing
+    images: Mapping[str, str]  # service -> image, digest and "local rebuild", or binary version
+    references: Mapping[
+        str, str
+    ]  # resolved references: "db.url.application", "generated.ACME_KEY", "db.roles.application" …
+
+    def postgres(self, name: str | None = None) -> PostgresServer:
+        """A server by service name, or `service/standby`; default the data service. MissingCapability if not there.
+
+        After a promotion the default is the server that is primary now.
+        """
+
+    def application(self) -> HttpService:
+        """The contract's service. Raises MissingCapability if there is none."""
+
+    def llm(self) -> HttpService:
+        """The LLM stub. Raises MissingCapability if there is none."""
+
+    def resolve(self, text: str) -> str:
+        """Replace every `${…}` reference in `text`. Raises UsageError naming an unknown one."""
+
+    def scratch_postgres(self, request: ScratchRequest, deadline: Deadline) -> AbstractContextManager[PostgresServer]:
+        """A fresh server, ready for SQL, proven fresh (own system identifier, no user tables); removed on exit.
+
+        Its `restart`-free life: archive_mode off, own port, own directory.
+        """
+
+    def scratch_application(self, database: PostgresServer, deadline: Deadline) -> AbstractContextManager[HttpService]:
+        """A second instance of the application whose database is `database`; removed on exit."""
+
+    def close(self) -> None:
+        """Stop everything that this run started, newest first. Safe to call twice."""
+
+
+@runtime_checkable
+class Runtime(Protocol):
+    """A way to run stacks; one file of gonogo.stacks.runtimes."""
+
+    name: str
+
+    def available(self) -> str | None:
+        """None when it can be used here, else one sentence that says what is missing."""
+
+    def start(self, request: StackRequest) -> Stack:
+        """Start (or attach to) the stack; returns when every service answers. Raises StackError, Interrupted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StackRequest:
+    """Everything a runtime needs to start a stack."""
+
+    spec: StackSpec
+    spec_path: Path
+    run: RunServices
+    deadline: Deadline
+    application_source: Path | None = None  # instead of the stack file's own (a scratch copy with edits)
+
+
+@runtime_checkable
+class RunServices(Protocol):
+    """What the run offers to a runtime: identity, scratch space, undo records, redaction, progress."""
+
+    run_id: str
+    scratch: Path  # exists, mode 0711, removed by `clean`
+
+    def intend(self, kind: str, data: Mapping[str, object]) -> str:
+        """Record, fsynced, what is about to be started or broken, before it is; returns the record's id."""
+
+    def undone(self, record: str) -> None:
+        """The recorded thing is gone or healed."""
+
+    def secret(self, value: str) -> str:
+        """Register a secret for redaction; returns it."""
+
+    def progress(self, message: str) -> None:
+        """One line for people."""
