@@ -1,0 +1,57 @@
+"""Sessions on PostgreSQL that always come back: connect and statement timeouts, and a watchdog against frozen servers."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg.rows import TupleRow
+
+Connection = psycopg.Connection[TupleRow]
+CONNECT_TIMEOUT_SECONDS = 5
+
+
+def connect(dsn: str, *, timeout_seconds: float = 30.0, autocommit: bool = True, **settings: Any) -> Connection:
+    """Open a session whose statements end after `timeout_seconds`. `settings` are server settings for the session.
+
+    Raises psycopg.OperationalError.
+    """
+    milliseconds = max(1, int(timeout_seconds * 1000))
+    options = [f"-c statement_timeout={milliseconds}", "-c lock_timeout=5000"]
+    options += [f"-c {name}={value}" for name, value in settings.items()]
+    connection = psycopg.connect(
+        dsn, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_SECONDS, options=" ".join(options)
+    )
+    connection.prepare_threshold = None  # a server-side plan of ours must not outlive DDL or a pooler
+    return connection
+
+
+@contextmanager
+def session(dsn: str, *, timeout_seconds: float = 30.0, **settings: Any) -> Iterator[Connection]:
+    """A session that is closed at the end, and whose socket is shut down when the server is frozen.
+
+    Server-side timeouts do not fire on a stopped server and the kernel keeps acknowledging, so only our own end can
+    give up: after `timeout_seconds` + 5 s the socket is shut down and the waiting call raises OperationalError.
+    """
+    connection = connect(dsn, timeout_seconds=timeout_seconds, **settings)
+    watchdog = threading.Timer(timeout_seconds + CONNECT_TIMEOUT_SECONDS, shut_down, [connection])
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield connection
+    finally:
+        watchdog.cancel()
+        connection.close()
+
+
+def shut_down(connection: Connection) -> None:
+    """Shut the session's socket down; whoever waits on it gets OperationalError at once."""
+    with suppress(OSError, psycopg.Error):
+        duplicate = socket.socket(fileno=os.dup(connection.fileno()))
+        duplicate.shutdown(socket.SHUT_RDWR)
+        duplicate.close()
