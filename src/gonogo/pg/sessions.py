@@ -1,4 +1,4 @@
-"""Sessions on PostgreSQL that always come back: connect and statement timeouts, and a watchdog against frozen servers."""
+"""Sessions on PostgreSQL that always come back: timeouts, and a watchdog against frozen servers."""
 
 from __future__ import annotations
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from functools import cache
 from importlib.resources import files
-from typing import LiteralString, cast
+from typing import LiteralString
 
 BLOCK = re.compile(r"^-- name: (?P<name>\w+)\s*$", re.MULTILINE)
 
 
 @cache
-def _blocks(file: str) -> dict[str, str]:
+def _blocks(file: str) -> dict[str, LiteralString]:
     text = files("gonogo.pg").joinpath("queries", f"{file}.sql").read_text()
     parts = BLOCK.split(text)
     return {name: body.strip() for name, body in zip(parts[1::2], parts[2::2], strict=True)}
@@ -19,4 +19,4 @@ def _blocks(file: str) -> dict[str, str]:
 
 def query(file: str, name: str) -> LiteralString:
     """One block of queries/<file>.sql. Raises KeyError for an unknown name."""
-    return cast("LiteralString", _blocks(file)[name])  # shipped with the package, never built from input
+    return _blocks(file)[name]  # shipped with the package, never built from input

@@ -1,0 +1,135 @@
+"""The plan: what runs, in what order, what is skipped and why. Written before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gonogo.core.finding import Expectation, Source, Waiver
+from gonogo.core.outcome import Area, Effect, Kind, Severity, SkipReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanItem:
+    """One verification of the plan, with everything that the judge needs to know of its file."""
+
+    id: str
+    kind: Kind
+    title: str
+    area: Area
+    severity: Severity
+    gating: bool
+    source: Source
+    effects: Effect
+    expectations: tuple[Expectation, ...]
+    covers: tuple[str, ...] = ()
+    why: str = ""
+    remedy: str = ""
+    uses: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    predicted_s: float = 0.0
+    time_limit_s: float = 120.0
+    skip: SkipReason | None = None  # None: it runs
+    unreachable: str | None = None  # declared but not answering: UNKNOWN without being run
+    reason: str = ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether the item is run at all."""
+        return self.skip is None and self.unreachable is None
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in plan.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> PlanItem:
+        """The reverse of `to_json`."""
+        expectations = tuple(
+            Expectation(**{**entry, "expected": _tuple(entry["expected"])}) for entry in record["expectations"]
+        )
+        typed = {
+            "kind": Kind(record["kind"]),
+            "area": Area(record["area"]),
+            "severity": Severity(record["severity"]),
+            "effects": Effect(record["effects"]),
+            "skip": SkipReason(record["skip"]) if record["skip"] else None,
+            "source": Source(**record["source"]),
+            "expectations": expectations,
+            **{key: tuple(record[key]) for key in ("covers", "uses", "needs")},
+        }
+        return cls(**{**record, **typed})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All items in the order in which they run; skipped ones too."""
+
+    items: tuple[PlanItem, ...]
+
+    @property
+    def predicted_s(self) -> float:
+        """Predicted wall time of the items that run, one after the other."""
+        return sum(item.predicted_s for item in self.items if item.runs)
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in plan.json."""
+        return {"schema_version": 1, "items": [item.to_json() for item in self.items]}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Plan:
+        """The reverse of `to_json`."""
+        return cls(items=tuple(PlanItem.from_json(item) for item in record["items"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedPolicy:
+    """What ready means, with everything inherited filled in."""
+
+    name: str
+    gates: tuple[Severity, ...]
+    areas: dict[str, float]
+    accept_unsupported: dict[str, str]
+    waivers: tuple[Waiver, ...]
+    require: tuple[str, ...] = ()
+    max_age_s: float | None = None
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> ResolvedPolicy:
+        """The reverse of asdict."""
+        typed = {
+            "gates": tuple(Severity(gate) for gate in record["gates"]),
+            "waivers": tuple(Waiver(**waiver) for waiver in record["waivers"]),
+            "require": tuple(record["require"]),
+        }
+        return cls(**{**record, **typed})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgingContext:
+    """All that the judge needs beside plan, facts and events. `as_of` is the judging instant, ISO, UTC."""
+
+    run_id: str
+    as_of: str
+    policy: ResolvedPolicy
+    suite: str
+    partial: str | None  # why this is only a part of a suite, None for a whole one
+    stack_name: str
+    runtime: str
+    stack_fingerprint: str
+    command: str
+    tool: dict[str, str]
+    commit: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in judging.json."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> JudgingContext:
+        """The reverse of `to_json`."""
+        return cls(**{**record, "policy": ResolvedPolicy.from_json(record["policy"])})
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

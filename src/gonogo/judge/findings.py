@@ -1,0 +1,134 @@
+"""From plan and events to findings: what each item came to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from gonogo.core.event import (
+    FaultHealed,
+    FaultInjected,
+    FaultUnhealed,
+    ItemFinished,
+    ItemStarted,
+    ObservationMade,
+    TimelineDrawn,
+)
+from gonogo.core.finding import ExpectationResult, Finding, Waiver
+from gonogo.core.observation import Observation, Timeline
+from gonogo.core.outcome import Outcome
+from gonogo.core.plan import PlanItem, ResolvedPolicy
+from gonogo.judge.expectations import judge_expectation
+from gonogo.rundir.directory import Logged
+
+
+@dataclass(slots=True)
+class ItemLog:
+    """The events of one item."""
+
+    started_at: str | None = None
+    started_s: float | None = None
+    finished: ItemFinished | None = None
+    observations: list[Observation] = field(default_factory=list)
+    timeline: Timeline = field(default_factory=Timeline)
+
+
+@dataclass(slots=True)
+class RunLog:
+    """The events of a run, sorted by item."""
+
+    items: dict[str, ItemLog] = field(default_factory=lambda: defaultdict(ItemLog))
+    open_faults: dict[tuple[str, str], str] = field(default_factory=dict)
+
+
+def sort_events(events: Iterable[Logged]) -> RunLog:
+    """Group events by item; faults that were injected and not healed stay open."""
+    log = RunLog()
+    for logged in events:
+        match logged.event:
+            case ItemStarted(id=item):
+                log.items[item].started_at, log.items[item].started_s = logged.at, logged.t
+            case ObservationMade(id=item, observation=observation):
+                log.items[item].observations.append(observation)
+            case TimelineDrawn(id=item, timeline=timeline):
+                log.items[item].timeline = timeline
+            case ItemFinished(id=item) as finished:
+                log.items[item].finished = finished
+            case FaultInjected(id=item, fault=fault):
+                log.open_faults[item, fault] = "not healed before the run ended"
+            case FaultUnhealed(id=item, fault=fault, reason=reason):
+                log.open_faults[item, fault] = reason
+            case FaultHealed(id=item, fault=fault):
+                log.open_faults.pop((item, fault), None)
+            case _:
+                pass
+    return log
+
+
+def judge_item(item: PlanItem, log: ItemLog, policy: ResolvedPolicy, as_of: datetime) -> Finding:
+    """One item's finding."""
+    finished = log.finished
+    results = _results(item, log)
+    outcome, reason = _outcome(item, log, results)
+    return Finding(
+        id=item.id,
+        kind=item.kind,
+        title=item.title,
+        area=item.area,
+        severity=item.severity,
+        gating=item.gating,
+        outcome=outcome,
+        reason=reason,
+        source=item.source,
+        covers=item.covers,
+        why=item.why,
+        remedy=item.remedy,
+        observations=tuple(log.observations),
+        expectations=results,
+        evidence=tuple(dict.fromkeys(one.evidence for one in log.observations if one.evidence)),
+        timeline=log.timeline,
+        started_at=log.started_at,
+        started_s=log.started_s,
+        duration_s=finished.seconds if finished else None,
+        waiver=_waiver(item.id, policy, as_of.date()) if outcome is Outcome.FAIL else None,
+    )
+
+
+def _results(item: PlanItem, log: ItemLog) -> tuple[ExpectationResult, ...]:
+    if not item.runs or log.started_at is None:
+        return ()
+    contention = log.finished.contention if log.finished else None
+    return tuple(judge_expectation(expectation, log.observations, contention) for expectation in item.expectations)
+
+
+def _outcome(item: PlanItem, log: ItemLog, results: tuple[ExpectationResult, ...]) -> tuple[Outcome, str]:
+    """FAIL needs an observation that fails; anything that could not be measured is UNKNOWN."""
+    if item.skip is not None:
+        return Outcome.SKIPPED, f"{item.skip.value}: {item.reason}"
+    if item.unreachable is not None:
+        return Outcome.UNKNOWN, item.unreachable
+    failed = [result for result in results if result.outcome is Outcome.FAIL]
+    if failed:
+        return Outcome.FAIL, "; ".join(f"{one.observation} is {one.actual}, expected {one.expected}" for one in failed)
+    if log.started_at is None:
+        return Outcome.UNKNOWN, "the run ended before this item began"
+    if log.finished is None:
+        return Outcome.UNKNOWN, "the run ended before this item finished"
+    if log.finished.unmeasurable is not None:
+        return Outcome.UNKNOWN, log.finished.unmeasurable
+    unknown = [result for result in results if result.outcome is Outcome.UNKNOWN]
+    if unknown:
+        return Outcome.UNKNOWN, "; ".join(f"{one.observation}: {one.reason}" for one in unknown)
+    if not results:
+        return Outcome.UNKNOWN, "it expects nothing, so nothing was proven"
+    return Outcome.PASS, ""
+
+
+def _waiver(item_id: str, policy: ResolvedPolicy, today: date) -> Waiver | None:
+    """The waiver that covers the item today; the expiry day itself still counts."""
+    for waiver in policy.waivers:
+        if waiver.id == item_id and date.fromisoformat(waiver.expires) >= today:
+            return waiver
+    return None

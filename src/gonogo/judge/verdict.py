@@ -1,0 +1,131 @@
+"""The verdict: a conjunction of gates (design §2). The score has no say in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from gonogo.core.finding import Finding
+from gonogo.core.outcome import ExitCode, Outcome, SkipReason, Verdict
+from gonogo.core.plan import ResolvedPolicy
+from gonogo.judge.judgement import NotProven
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """What the gates say."""
+
+    verdict: Verdict
+    exit_code: ExitCode
+    headline: str
+    blockers: tuple[str, ...]
+    unknowns: tuple[str, ...]
+    holds: tuple[str, ...]
+    not_proven: tuple[NotProven, ...]
+
+
+def rule(
+    findings: Sequence[Finding],
+    policy: ResolvedPolicy,
+    *,
+    partial: str | None,
+    stopped: str | None,
+    broken: Sequence[str],
+) -> Ruling:
+    """Apply the gates.
+
+    `stopped` says why the run did not get to its end; `broken` holds unhealed faults and failures of gonogo (exit 4).
+    """
+    gating = [finding for finding in findings if finding.gating]
+    blockers = tuple(one.id for one in gating if one.outcome is Outcome.FAIL and one.waiver is None)
+    holds = (*(one.id for one in gating if _holds(one, policy)), *_absent(findings, policy, partial))
+    unproven = not any(one.outcome is Outcome.PASS for one in gating) and not blockers
+    verdict = _verdict(blockers, bool(holds or unproven or stopped or broken), partial)
+    return Ruling(
+        verdict=verdict,
+        exit_code=_exit_code(verdict, broken),
+        headline=_headline(findings, blockers, holds, [*broken, *([stopped] if stopped else [])]),
+        blockers=blockers,
+        unknowns=tuple(one.id for one in findings if one.outcome is Outcome.UNKNOWN),
+        holds=holds,
+        not_proven=_not_proven(findings, policy, partial),
+    )
+
+
+def accepted(finding_id: str, policy: ResolvedPolicy) -> str | None:
+    """The policy's reason for accepting an unsupported item, by name or pattern."""
+    for pattern, reason in policy.accept_unsupported.items():
+        if fnmatchcase(finding_id, pattern):
+            return reason
+    return None
+
+
+def _skipped_for(finding: Finding, reason: SkipReason) -> bool:
+    return finding.outcome is Outcome.SKIPPED and finding.reason.startswith(reason.value)
+
+
+def _holds(finding: Finding, policy: ResolvedPolicy) -> bool:
+    if finding.outcome is Outcome.UNKNOWN or _skipped_for(finding, SkipReason.DROPPED):
+        return True
+    return _skipped_for(finding, SkipReason.UNSUPPORTED) and accepted(finding.id, policy) is None
+
+
+def _absent(findings: Sequence[Finding], policy: ResolvedPolicy, partial: str | None) -> tuple[str, ...]:
+    """Required items that the suite does not even hold."""
+    if partial:
+        return ()
+    present = {finding.id for finding in findings if not _skipped_for(finding, SkipReason.DESELECTED)}
+    return tuple(required for required in policy.require if required not in present)
+
+
+def _verdict(blockers: Sequence[str], hold: bool, partial: str | None) -> Verdict:
+    if blockers:
+        return Verdict.NO_GO
+    if hold:
+        return Verdict.HOLD
+    return Verdict.PARTIAL if partial else Verdict.GO
+
+
+def _exit_code(verdict: Verdict, broken: Sequence[str]) -> ExitCode:
+    if broken:
+        return ExitCode.HARNESS_FAILED
+    return {Verdict.NO_GO: ExitCode.NO_GO, Verdict.HOLD: ExitCode.HOLD}.get(verdict, ExitCode.GO)
+
+
+def _not_proven(findings: Sequence[Finding], policy: ResolvedPolicy, partial: str | None) -> tuple[NotProven, ...]:
+    rows = []
+    for finding in findings:
+        if finding.outcome is not Outcome.SKIPPED:
+            continue
+        reason = finding.reason
+        if _skipped_for(finding, SkipReason.UNSUPPORTED):
+            why = accepted(finding.id, policy)
+            reason += f"; accepted by the policy: {why}" if why else "; not accepted by the policy"
+        rows.append(NotProven(id=finding.id, reason=reason))
+    rows += [
+        NotProven(id=one, reason="required by the policy, absent from the suite")
+        for one in _absent(findings, policy, partial)
+    ]
+    return tuple(rows)
+
+
+def _headline(
+    findings: Sequence[Finding], blockers: Sequence[str], holds: Sequence[str], stopped: Sequence[str]
+) -> str:
+    """The first of: what fails, what stopped the run, what is not proven."""
+    by_id = {finding.id: finding for finding in findings}
+    if blockers:
+        first = by_id[blockers[0]]
+        return f"{first.id} fails: {first.reason}{_and_more(blockers)}"
+    if stopped:
+        return stopped[0]
+    if holds:
+        reason = by_id[holds[0]].reason if holds[0] in by_id else "required by the policy, absent from the suite"
+        return f"{holds[0]} is not proven: {reason}{_and_more(holds)}"
+    passed = sum(finding.outcome is Outcome.PASS for finding in findings)
+    return f"all gates hold: {passed} verifications pass" if passed else "no gating item was proven"
+
+
+def _and_more(ids: Sequence[str]) -> str:
+    return f" (and {len(ids) - 1} more)" if len(ids) > 1 else ""
