@@ -1,0 +1,74 @@
+"""The ASGI application."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from . import __version__
+from .errors import ServiceError, error_body
+from .logs import event, request_id
+from .middleware import BodyLimit, RequestContext, route_of
+from .routes import api, public
+from .service import Service
+
+
+def make_app(service: Service) -> FastAPI:
+    """The application around a service; the lifespan opens and closes it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await service.open()
+        event("started")
+        yield
+        await service.close()
+        event("stopped")
+
+    app = FastAPI(
+        title="Reference RAG service",
+        version=__version__,
+        description=__doc__,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.include_router(public)
+    app.include_router(api)
+    app.add_exception_handler(ServiceError, _service_error)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
+    app.add_middleware(RequestContext, metrics=service.metrics)  # added last: it is the outermost
+    return app
+
+
+def _answer(
+    request: Request, status: int, code: str, message: str, headers: dict[str, str] | None = None
+) -> JSONResponse:
+    service: Service = request.app.state.service
+    service.metrics.request_errors.labels(route_of(request.scope), code).inc()
+    return JSONResponse(error_body(code, message, request_id.get()), status, headers)
+
+
+async def _service_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ServiceError)
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else None
+    return _answer(request, error.status, error.code, error.message, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """Say what is wrong and where, without repeating the input."""
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+    return _answer(request, 422, "invalid_request", "; ".join(problems))
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    codes = {404: "no_such_route", 405: "method_not_allowed"}
+    code = codes.get(error.status_code, "bad_request")
+    return _answer(request, error.status_code, code, error.detail, dict(error.headers or {}))

@@ -1,0 +1,124 @@
+"""Loads a corpus of passages, and filler that makes the vector index worth using. Loading again changes nothing."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import psycopg
+
+from .chunking import chunks_of
+from .embeddings import DIMENSIONS, Vector, hash_embedding
+from .logs import event
+
+_CLUSTERS: Final = 100
+_LATENT_DIMENSIONS: Final = 48
+_FILLER_SHARES: Final = {"acme": 0.75, "globex": 0.25}
+_WORKERS: Final = min(4, os.cpu_count() or 1)
+"""Sessions that load side by side: most of the time goes into the vector index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A document and its chunks, ready to be stored."""
+
+    id: str
+    title: str
+    body: str
+    chunks: Sequence[tuple[str, Vector]]
+
+
+def seed_database(url: str, *, corpus: Path | None, filler: int) -> None:
+    """Load `corpus`/passages.jsonl, if given, and `filler` chunks, as the owner of the tables."""
+    started = time.monotonic()
+    by_tenant: dict[str, list[Row]] = {}
+    for tenant, row in [*(_corpus_rows(corpus) if corpus else ()), *_filler_rows(filler)]:
+        by_tenant.setdefault(tenant, []).append(row)
+    parts = [
+        (tenant, rows[offset::_WORKERS]) for tenant, rows in sorted(by_tenant.items()) for offset in range(_WORKERS)
+    ]
+    with ThreadPoolExecutor(_WORKERS) as executor:
+        stored = sum(executor.map(lambda part: _load(url, *part), parts))
+    with psycopg.connect(url, autocommit=True) as connection:
+        # Without statistics the planner knows nothing about the tenants' sizes and picks wrong plans.
+        connection.execute("ANALYZE documents, chunks")
+    event("seeded", documents=stored, seconds=round(time.monotonic() - started, 1))
+
+
+def _corpus_rows(folder: Path) -> Iterator[tuple[str, Row]]:
+    with (folder / "passages.jsonl").open(encoding="utf-8") as lines:
+        for line in lines:
+            item = json.loads(line)
+            title, text = item["title"], item["text"]
+            chunks = [(content, hash_embedding(f"{title}\n{content}")) for content in chunks_of(text)]
+            yield item["tenant"], Row(id=item["id"], title=title, body=text, chunks=chunks)
+
+
+def _filler_rows(count: int) -> Iterator[tuple[str, Row]]:
+    """Clustered unit vectors, the same in every run: uniform ones would make any index look bad."""
+    random = np.random.default_rng(20_240_117)
+    centres = random.normal(size=(_CLUSTERS, _LATENT_DIMENSIONS))
+    projection = random.normal(size=(_LATENT_DIMENSIONS, DIMENSIONS))
+    latent = centres[random.integers(_CLUSTERS, size=count)] + 0.6 * random.normal(size=(count, _LATENT_DIMENSIONS))
+    vectors = (latent @ projection).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    tenants = random.choice(list(_FILLER_SHARES), size=count, p=list(_FILLER_SHARES.values()))
+    for number, (tenant, vector) in enumerate(zip(tenants.tolist(), vectors, strict=True)):
+        text = f"Filler {number:06d}. This passage holds no knowledge; it only makes the index as large as a real one."
+        yield tenant, Row(id=f"filler/{number:06d}", title=f"Filler {number}", body=text, chunks=[(text, vector)])
+
+
+def _load(url: str, tenant: str, rows: Sequence[Row]) -> int:
+    """Store the documents that are not there yet, in one transaction, and return their number.
+
+    COPY cannot write into tables with row security: it fills temporary tables, and an INSERT takes the rows from there.
+    """
+    with psycopg.connect(url) as connection:
+        connection.execute("SET statement_timeout = 0")
+        connection.execute("SELECT set_config('app.tenant', %s, true)", [tenant])
+        known = {row[0] for row in connection.execute("SELECT id FROM documents")}
+        missing = [row for row in rows if row.id not in known]
+        if not missing:
+            return 0
+        connection.execute("CREATE TEMP TABLE new_documents (id text, title text, body text) ON COMMIT DROP")
+        connection.execute(
+            "CREATE TEMP TABLE new_chunks (document_id text, position integer, content text, embedding vector)"
+            " ON COMMIT DROP"
+        )
+        _copy(connection, missing)
+        connection.execute(
+            "INSERT INTO documents (tenant_id, id, title, body) SELECT %s, id, title, body FROM new_documents", [tenant]
+        )
+        connection.execute(
+            "INSERT INTO chunks (tenant_id, document_id, position, content, embedding)"
+            " SELECT %s, document_id, position, content, embedding FROM new_chunks",
+            [tenant],
+        )
+    return len(missing)
+
+
+def _binary(vector: Vector) -> bytes:
+    """A vector in pgvector's binary form: its length, a reserved number, and the values, all big-endian."""
+    return len(vector).to_bytes(2, "big") + b"\x00\x00" + vector.astype(">f4").tobytes()
+
+
+def _copy(connection: psycopg.Connection[tuple[object, ...]], rows: Sequence[Row]) -> None:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY new_documents (id, title, body) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        for row in rows:
+            copy.write_row((row.id, row.title, row.body))
+    with (
+        connection.cursor() as cursor,
+        cursor.copy("COPY new_chunks (document_id, position, content, embedding) FROM STDIN (FORMAT BINARY)") as copy,
+    ):
+        copy.set_types(["text", "int4", "text", "bytea"])  # bytea goes through as it is
+        for row in rows:
+            for position, (content, vector) in enumerate(row.chunks):
+                copy.write_row((row.id, position, content, _binary(vector)))
