@@ -13,7 +13,23 @@ fail() {
   exit 1
 }
 
-# install_missing COMMAND=PACKAGE...: has apt install the packages whose command is not on this machine.
+# The one long-running process that this shell waits for, if any; end_child belongs into the trap for EXIT.
+CHILD=
+
+wait_for_child() {
+  local status=0
+  wait "$CHILD" || status=$?
+  CHILD=
+  return "$status"
+}
+
+end_child() {
+  [[ -n $CHILD ]] || return 0
+  kill "$CHILD" 2>/dev/null || true
+  wait "$CHILD" 2>/dev/null || true
+}
+
+# install_missing COMMAND=PACKAGE...: has apt install the packages whose command (or file) this machine lacks.
 install_missing() {
   local pair missing=()
   for pair in "$@"; do
@@ -67,14 +83,17 @@ debian_root() {
   settings=$(mktemp)
   # How this machine's apt reaches its mirror (proxy, certificates, frozen dates) holds for the new root, too.
   apt-config dump --format '%F "%v";%n' | grep -E '^Acquire::(https?::|Check-)' >"$settings" || true
-  # setsid: a failing mmdebstrap signals its whole process group, which would otherwise be the caller's.
-  debian_sources "$suite" | setsid --wait mmdebstrap --quiet --variant=minbase --include="$packages" \
+  # setsid: a failing mmdebstrap signals its whole process group, which would otherwise be the caller's. In the
+  # background: a shell that waits takes a signal at once and can end it.
+  debian_sources "$suite" | setsid mmdebstrap --quiet --variant=minbase --include="$packages" \
     --aptopt="$settings" --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Languages "none"' \
     --dpkgopt=path-exclude='/usr/share/doc/*' --dpkgopt=path-include='/usr/share/doc/*/copyright' \
     --dpkgopt=path-exclude='/usr/share/man/*' --dpkgopt=path-exclude='/usr/share/info/*' \
     --dpkgopt=path-exclude='/usr/share/locale/*' "$@" \
     --customize-hook='rm -rf "$1"/etc/apt/sources.list* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/var/log/*.log "$1"/var/log/apt' \
-    "$suite" "$out" - || status=$?
+    "$suite" "$out" - &
+  CHILD=$!
+  wait_for_child || status=$?
   rm -f "$settings"
   return "$status"
 }
