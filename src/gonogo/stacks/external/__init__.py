@@ -1,0 +1,1 @@
+"""Services that already run: attached to, never started, changed or stopped."""

@@ -1,0 +1,1 @@
+"""Services as local processes: accounts, children, PostgreSQL clusters and their templates, HTTP services."""

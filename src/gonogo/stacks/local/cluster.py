@@ -1,0 +1,108 @@
+"""PostgreSQL data directories: made, configured, copied."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from gonogo.core.errors import StackError
+from gonogo.rundir.files import write_atomically
+from gonogo.stacks.local.account import Account
+from gonogo.stacks.local.binaries import Binaries
+
+SUPERUSER = "gonogo"
+INITDB_SECONDS = 120
+COPY_SECONDS = 600
+
+# Only passwords, only from this host; base backups and standbys connect as the superuser.
+HBA = f"""\
+host all         all         127.0.0.1/32 scram-sha-256
+host replication {SUPERUSER} 127.0.0.1/32 scram-sha-256
+"""
+
+DEFAULTS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "wal_level": "replica",
+    "max_wal_senders": "10",
+    "hot_standby": "on",
+    "wal_retrieve_retry_interval": "100ms",  # 5 s would be most of a failover
+    "dynamic_shared_memory_type": "mmap",  # nothing in /dev/shm that SIGKILL could leave behind
+    "logging_collector": "on",
+    "log_destination": "stderr,jsonlog",
+    "log_filename": "server.log",
+    "log_rotation_age": "0",
+    "log_rotation_size": "0",
+    "log_line_prefix": "%m [%p] %u@%d ",
+    "log_timezone": "UTC",
+}
+BEFORE_JSONLOG = 14  # the last major version without it
+
+
+def initialise(binaries: Binaries, account: Account, data: Path, password: str, *, checksums: bool) -> None:
+    """Make an empty cluster whose superuser has `password`. Raises StackError."""
+    secret = data.with_name(f"{data.name}.pwfile")
+    secret.touch(mode=0o600)
+    secret.write_text(password)
+    account.own(secret)
+    arguments: list[str | Path] = [
+        "-D",
+        data,
+        "-U",
+        SUPERUSER,
+        "-A",
+        "scram-sha-256",
+        f"--pwfile={secret}",
+        "-E",
+        "UTF8",
+    ]
+    arguments += ["--locale=C", "--no-sync", *(["--data-checksums"] if checksums else [])]
+    if not checksums and binaries.major >= 18:
+        arguments.append("--no-data-checksums")
+    try:
+        run_program([binaries.program("initdb"), *arguments], account, data.parent, INITDB_SECONDS)
+    finally:
+        secret.unlink()
+
+
+def configure(account: Account, data: Path, settings: Mapping[str, str]) -> None:
+    """Write the configuration. What ALTER SYSTEM changed stays on top of it."""
+    lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
+    for name, text in {"postgresql.conf": "".join(lines), "pg_hba.conf": HBA}.items():
+        write_atomically(data / name, text.encode())  # private, and a reload never sees half of it
+        account.own(data / name)
+
+
+def copy_data(source: Path, target: Path, account: Account) -> None:
+    """Copy a cleanly stopped data directory. Raises StackError, also when the disk is full."""
+    run_program(["cp", "-a", "--reflink=auto", source, target], None, Path("/"), COPY_SECONDS)
+    account.own(target)
+
+
+def defaults(binaries: Binaries) -> dict[str, str]:
+    """The settings that every server of ours begins with."""
+    if binaries.major > BEFORE_JSONLOG:
+        return dict(DEFAULTS)
+    return DEFAULTS | {"log_destination": "stderr"}
+
+
+def run_program(command: list[str | Path], account: Account | None, folder: Path, seconds: float) -> None:
+    """Run a program to its end. Raises StackError with the last line of what it wrote."""
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, timeout=seconds, check=False,
+            capture_output=True, text=True, errors="replace", **(account.credentials() if account else {}),
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise StackError(f"{Path(command[0]).name} did not end within {seconds:.0f} s") from None
+    except OSError as error:
+        raise StackError(f"{command[0]} could not be started: {error.strerror}") from error
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines() or [f"exit code {done.returncode}"]
+        raise StackError(f"{Path(command[0]).name} failed: {lines[-1]}")
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "''")

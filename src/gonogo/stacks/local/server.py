@@ -1,0 +1,310 @@
+"""A PostgreSQL server of local processes."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import DeadlineExceeded, StackError
+from gonogo.pg.sessions import session
+from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
+from gonogo.stacks.local import cluster
+from gonogo.stacks.local.binaries import Binaries
+from gonogo.stacks.local.processes import kill_tree, members, send
+from gonogo.stacks.local.sharedmemory import PID_FILE, remove_segment, segment_of
+from gonogo.stacks.local.site import Child, Site
+from gonogo.stacks.local.tools import end_of, run_tool
+
+CONNECT_TIMEOUT_SECONDS = 5
+POLL_SECONDS = 0.002
+START_SECONDS = 60.0
+STOP_SECONDS = 60.0
+IMMEDIATE_STOP_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Group:
+    """Servers with the same data: which one is the primary now."""
+
+    primary: PostgresServer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """A database role."""
+
+    name: str
+    password: str
+
+
+class LocalPostgres:
+    """Implements PostgresServer."""
+
+    kind = "postgres"
+    host = "127.0.0.1"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        folder: Path,
+        site: Site,
+        binaries: Binaries,
+        database: str,
+        roles: Mapping[Role, Credential],
+        settings: Mapping[str, str],
+        group: Group,
+    ) -> None:
+        self.name = name
+        self.member = name.rpartition("/")[2]  # its application_name towards a primary
+        self.folder = site.account.folder(folder)
+        self.data = folder / "data"
+        self.port = site.port()
+        self.database = database
+        self.standbys: Mapping[str, PostgresServer] = {}
+        self.following: LocalPostgres | None = None
+        self.synchronous_with: set[str] = set()  # as primary: members of which one must confirm each commit
+        self.binaries = binaries
+        self.group = group
+        self.roles = roles
+        self.settings = settings
+        self._site = site
+        self._child: Child | None = None
+        self._segments: set[tuple[int, int]] = set()
+
+    # --- what it is
+
+    def is_running(self) -> bool:
+        """Whether the postmaster lives."""
+        return self._child is not None and self._child.running()
+
+    def pids(self) -> tuple[int, ...]:
+        """The postmaster."""
+        return (self._child.pid,) if self._child is not None and self._child.running() else ()
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The end of what the server wrote, before and after its log collector started."""
+        text = end_of(self.folder / "start.log") + end_of(self.folder / "log" / "server.log")
+        return "\n".join(text.splitlines()[-lines:])
+
+    def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
+        """A libpq connection string for this server."""
+        return make_conninfo(
+            host=self.host, port=self.port, dbname=database or self.database, user=self.roles[role].name,
+            password=self.roles[role].password, application_name="gonogo", connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        )  # fmt: skip
+
+    def role_name(self, role: Role) -> str:
+        """The name of a role in the database."""
+        return self.roles[role].name
+
+    def tool(
+        self, name: str, arguments: Sequence[str], *, deadline: Deadline, stdout: Path | None = None
+    ) -> ToolResult:
+        """Run a client tool as the administrator."""
+        admin = self.roles[Role.ADMIN]
+        connection = {
+            "PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": admin.name, "PGPASSWORD": admin.password,
+            "PGDATABASE": self.database, "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_SECONDS), "PGAPPNAME": "gonogo",
+        }  # fmt: skip
+        command = [self.binaries.program(name), *arguments]
+        return run_tool(self._site, command, connection, deadline=deadline, stdout=stdout)
+
+    # --- start and stop
+
+    def start(self, deadline: Deadline) -> None:
+        """Start; returns when SQL is answered. Raises StackError with the server's own reason."""
+        if self.is_running():
+            return
+        self._configure()
+        log = self.folder / "start.log"
+        log.unlink(missing_ok=True)
+        self._child = self._site.spawn(
+            self.name, [self.binaries.program("postgres"), "-D", str(self.data)],
+            folder=self.folder, log=log, as_account=True, death_signal="QUIT",
+        )  # fmt: skip
+        limit = deadline.within(START_SECONDS)
+        try:
+            limit.poll(self._is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} starts")
+            limit.poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
+        except DeadlineExceeded as error:
+            raise StackError(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
+        if self.following is None:
+            self.group.primary = self
+
+    def _is_ready(self) -> bool:
+        assert self._child is not None
+        if not self._child.running():
+            self._child.gone()
+            raise StackError(f"{self.name}: PostgreSQL did not start: {self._complaint()}")
+        try:
+            lines = (self.data / PID_FILE).read_text().splitlines()
+        except OSError:
+            return False
+        ready = len(lines) >= 8 and lines[0] == str(self._child.pid) and lines[7].strip() == "ready"
+        if ready and (segment := segment_of(self.data)):
+            self._segments.add(segment)
+        return ready
+
+    def _answers(self) -> bool:
+        """Whether SQL is answered; a standby knows this run's passwords only when it has replayed them."""
+        try:
+            self._sql("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _complaint(self) -> str:
+        lines = self.log_tail().splitlines()
+        if any("Address already in use" in line for line in lines):
+            return f"port {self.port} on {self.host} is in use"
+        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
+        return fatal[-1] if fatal else (lines[-1] if lines else "it said nothing")
+
+    def _configure(self) -> None:
+        settings = {
+            **cluster.defaults(self.binaries),
+            **self.settings,
+            "port": str(self.port),
+            "log_directory": str(self.folder / "log"),  # not in the data directory: backups would carry it
+        }
+        standby_signal = self.data / "standby.signal"
+        if self.following is not None:
+            admin = self.following.roles[Role.ADMIN]
+            settings["primary_conninfo"] = make_conninfo(
+                host=self.following.host, port=self.following.port, user=admin.name, password=admin.password,
+                application_name=self.member, connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            )  # fmt: skip
+            standby_signal.touch()
+            self._site.account.own(standby_signal)
+        elif self.synchronous_with:
+            names = ", ".join(f'"{name}"' for name in sorted(self.synchronous_with))
+            settings["synchronous_standby_names"] = f"ANY 1 ({names})"
+        cluster.configure(self._site.account, self.data, settings)
+
+    def stop(self, deadline: Deadline) -> None:
+        """Shut down cleanly (fast). Raises StackError when it did not end cleanly."""
+        if self._child is None or not self._child.running():
+            return
+        send([self._child.pid], signal.SIGINT)
+        child = self._child
+        what = f"{self.name} stops"
+        deadline.within(STOP_SECONDS).poll(lambda: not child.running(), every_seconds=POLL_SECONDS, what=what)
+        if child.gone() != 0:
+            raise StackError(f"{self.name}: PostgreSQL did not stop cleanly: {self._complaint()}")
+
+    def discard(self) -> None:
+        """End it at once, its data are no longer wanted; nothing of it stays in memory. Safe to call twice."""
+        child = self._child
+        if child is not None and child.running():
+            send([child.pid], signal.SIGQUIT)
+            self.resume()  # a frozen server does not hear it otherwise
+            with suppress(DeadlineExceeded):
+                Deadline.after(IMMEDIATE_STOP_SECONDS).poll(
+                    lambda: not child.running(), every_seconds=POLL_SECONDS, what="immediate stop"
+                )
+        self.kill()  # orphans, and whatever did not listen
+        for segment, creator in self._segments:
+            remove_segment(segment, creator)
+        self._segments.clear()
+
+    # --- faults and failover
+
+    def kill(self) -> KillProof:
+        """SIGKILL the whole tree, orphans included, and prove it gone."""
+        root = self._child.pid if self._child is not None and self._child.running() else None
+        proof = kill_tree(root, self.data)
+        if self._child is not None:
+            self._child.gone()
+        return proof
+
+    def pause(self) -> None:
+        """SIGSTOP every process of the tree, the postmaster first."""
+        send(self.pids(), signal.SIGSTOP)
+        send(members(None, self.data), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT every process of the tree."""
+        send(members(None, self.data), signal.SIGCONT)
+
+    def promote(self, deadline: Deadline) -> None:
+        """Ask this standby to become primary; returns when it accepts writes."""
+        with session(self.dsn(database="postgres"), timeout_seconds=deadline.remaining_seconds) as connection:
+            connection.execute("SELECT pg_promote(wait => false)")
+
+            def accepts_writes() -> bool:
+                row = connection.execute("SELECT NOT pg_is_in_recovery()").fetchone()
+                return row is not None and bool(row[0])
+
+            deadline.poll(accepts_writes, every_seconds=POLL_SECONDS, what=f"{self.name} is promoted")
+        self.following = None
+        self.group.primary = self
+
+    def rejoin(self, primary: PostgresServer, deadline: Deadline) -> None:
+        """Become a standby of `primary` from a fresh base backup; returns when it streams.
+
+        Commits of the primary wait for it if this server's waited for the primary before the failover.
+        """
+        if not isinstance(primary, LocalPostgres):
+            raise StackError(f"{self.name} can only follow a server of the same runtime")
+        if self.is_running():
+            raise StackError(f"{self.name} still runs: kill it before it rejoins")
+        old, self.data = self.data, self._next_data()
+        arguments = ["-D", str(self.data), "-X", "stream", "-c", "fast", "-N"]
+        done = primary.tool("pg_basebackup", arguments, deadline=deadline)
+        if done.exit_code:
+            raise StackError(f"{self.name}: pg_basebackup failed: {done.stderr.strip()}")
+        self._site.account.own(self.data)
+        shutil.rmtree(old, ignore_errors=True)
+        self.follow(primary, synchronous=primary.member in self.synchronous_with)
+        self.synchronous_with = set()
+        self.start(deadline)
+        primary.await_streaming(self.member, deadline)
+        primary.apply_configuration()
+
+    def _next_data(self) -> Path:
+        number = int(self.data.name.partition("-")[2] or 1) + 1
+        return self.folder / f"data-{number}"
+
+    def follow(self, primary: LocalPostgres, *, synchronous: bool) -> None:
+        """Be a standby of `primary` from the next start on."""
+        self.following = primary
+        self.standbys = {}
+        primary.standbys = {**primary.standbys, self.member: self}
+        if synchronous:
+            primary.synchronous_with.add(self.member)
+
+    def await_streaming(self, member: str, deadline: Deadline) -> None:
+        """Wait until a standby streams from this server."""
+        query = "SELECT count(*) FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
+        with session(self.dsn(database="postgres"), timeout_seconds=deadline.remaining_seconds) as connection:
+
+            def streams() -> bool:
+                row = connection.execute(query, [member]).fetchone()
+                return row is not None and row[0] > 0
+
+            deadline.poll(streams, every_seconds=POLL_SECONDS, what=f"{member} streams from {self.name}")
+
+    def apply_configuration(self) -> None:
+        """Write the configuration again and have the running server read it."""
+        self._configure()
+        self._sql("SELECT pg_reload_conf()")
+
+    def system_identifier(self) -> str:
+        """As recorded in the cluster's control file; the same for a primary and all its copies."""
+        with session(self.dsn(database="postgres"), timeout_seconds=10) as connection:
+            row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+            assert row is not None
+            return str(row[0])
+
+    def _sql(self, statement: str) -> None:
+        with session(self.dsn(database="postgres"), timeout_seconds=10) as connection:
+            connection.execute(statement.encode())

@@ -1,0 +1,136 @@
+"""A running stack of local processes, with its scratch copies."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import HarnessError, MissingCapability, StackError
+from gonogo.pg.sessions import session
+from gonogo.stacks.interfaces import HttpService, PostgresServer, Role, ScratchRequest, StackRequest
+from gonogo.stacks.local import cluster
+from gonogo.stacks.local.server import Group, LocalPostgres
+from gonogo.stacks.local.site import Site
+from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates, key_of
+from gonogo.stacks.running import RunningStack
+from gonogo.stacks.services import Declared
+from gonogo.stacks.services.http import local_service
+from gonogo.stacks.services.postgres import create_database, references_of, start_with_passwords
+from gonogo.stacks.started import Started
+
+USER_TABLES = """
+SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+"""
+
+
+class LocalStack(RunningStack):
+    """Implements Stack."""
+
+    def __init__(
+        self,
+        *,
+        request: StackRequest,
+        site: Site,
+        declared: Mapping[str, Declared],
+        started: Mapping[str, Started],
+        templates: Templates,
+    ) -> None:
+        super().__init__(runtime="embedded", request=request, references=site.references, started=started)
+        self._site = site
+        self._declared = declared
+        self._templates = templates
+        self._scratch_number = 0
+
+    def _primary_of(self, server: PostgresServer) -> PostgresServer:
+        assert isinstance(server, LocalPostgres)
+        return server.group.primary or server
+
+    @contextmanager
+    def scratch_postgres(self, request: ScratchRequest, deadline: Deadline) -> Iterator[PostgresServer]:
+        """A fresh server beside the data service's, from an empty template of its own."""
+        source = self.postgres()
+        assert isinstance(source, LocalPostgres)
+        settings = {**source.settings, **request.settings, "archive_mode": "off"}
+        folder = self._fresh_folder(request.name)
+        server = LocalPostgres(
+            name=folder.name, folder=folder, site=replace(self._site, deadline=deadline), binaries=source.binaries,
+            database=source.database, roles=source.roles, settings=settings, group=Group(),
+        )  # fmt: skip
+        try:
+            self._start_empty(server, deadline)
+            self._prove_fresh(server, source)
+            yield server
+        finally:
+            server.discard()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _start_empty(self, server: LocalPostgres, deadline: Deadline) -> None:
+        site = replace(self._site, deadline=deadline)
+        key = key_of("empty", server.binaries.version, str(server.binaries.bindir), site.account.uid)
+        with self._templates.building(key):
+            if self._templates.find(key) is None:
+                self._make_empty(key, server)
+            template = self._templates.find(key)
+            assert template is not None
+            cluster.copy_data(template / "empty" / "data", server.data, site.account)
+            password = (template / "empty" / ADMIN_PASSWORD).read_text()
+        start_with_passwords(server, password, site)
+        create_database(server)
+
+    def _make_empty(self, key: str, server: LocalPostgres) -> None:
+        """An initialised cluster that was never started: its system identifier is not that of any seeded one."""
+        password = server.roles[Role.ADMIN].password
+        data = server.data.with_name("empty")
+        cluster.initialise(server.binaries, self._site.account, data, password, checksums=True)
+        self._templates.save(key, {"empty": (data, password)}, self._site.account)
+        shutil.rmtree(data)
+
+    def _prove_fresh(self, server: LocalPostgres, source: LocalPostgres) -> None:
+        with session(server.dsn(), timeout_seconds=10) as connection:
+            tables = connection.execute(USER_TABLES).fetchone()
+            archive_mode = connection.execute("SHOW archive_mode").fetchone()
+        assert tables is not None
+        assert archive_mode is not None
+        if server.system_identifier() == source.system_identifier():
+            raise HarnessError(f"{server.name} is not fresh: it has the system identifier of {source.name}")
+        if tables[0]:
+            raise HarnessError(f"{server.name} is not fresh: it holds {tables[0]} tables")
+        if archive_mode[0] != "off":
+            raise HarnessError(f"{server.name} archives its WAL: archive_mode is {archive_mode[0]}")
+
+    @contextmanager
+    def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:
+        """The contract's service once more, with every reference to the data service leading to `database`."""
+        if not isinstance(database, LocalPostgres):
+            raise StackError("a scratch application needs a database of the embedded runtime")
+        declared = self._declared.get(self.spec.contract.service)
+        if declared is None or declared.name not in self.services:
+            raise MissingCapability(f"the stack has no HTTP service {self.spec.contract.service!r}")
+        folder = self._fresh_folder(f"{declared.name}-scratch")
+        references = self._site.references.replaced(self.spec.data.service, references_of([database]))
+        site = replace(self._site, scratch=folder, references=references, deadline=deadline)
+        service = local_service(declared, site, name=folder.name)
+        try:
+            service.start(deadline)
+            yield service
+        finally:
+            service.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _fresh_folder(self, name: str) -> Path:
+        self._scratch_number += 1
+        folder = self.scratch / f"{name}-{self._scratch_number}"
+        folder.mkdir(mode=0o711)
+        return folder
+
+    def close(self) -> None:
+        """End everything, and the thread that started it."""
+        try:
+            super().close()
+        finally:
+            self._site.spawner.close()

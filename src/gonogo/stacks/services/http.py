@@ -1,0 +1,124 @@
+"""Any service that speaks HTTP: the application under verification."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from gonogo.core.errors import StackError, UsageError
+from gonogo.spec.base import Seconds, Spec
+from gonogo.stacks.external.web import attach_http
+from gonogo.stacks.local.site import Site
+from gonogo.stacks.local.web import LocalHttp, Program
+from gonogo.stacks.services import Declared, Text
+from gonogo.stacks.started import Started
+
+
+class SeedSpec(Spec):
+    """How the database is filled once, before the first start; the result is kept as a template.
+
+    `files` decide, with the command, when it must run again. Generated secrets differ in every run: a seed must not
+    store them.
+    """
+
+    command: tuple[str, ...] = Field(min_length=1)
+    files: tuple[str, ...] = ()
+    timeout: Seconds = 600.0
+
+
+class HttpParameters(Spec):
+    """Keys of an http service."""
+
+    image: str | None = None
+    build: str | None = None  # docker: folder with a Dockerfile
+    command: tuple[str, ...] = ()  # embedded: run in workdir, told its PORT and HOST
+    workdir: str = "."
+    source: str | None = None
+    migrate: tuple[str, ...] = ()  # before the seed; without it the service is started once to migrate
+    seed: SeedSpec | None = None
+    ready: str = "/"
+    start_timeout: Seconds = 60.0
+    stop_grace: Seconds = 10.0
+    environment: dict[str, Text] = Field(default_factory=dict)
+    url: str | None = None  # external
+
+
+class HttpKind:
+    """A service kind."""
+
+    parameters = HttpParameters
+
+    def embedded(self, declared: Declared, site: Site) -> Started:
+        """Start it as a child process; returns when it is ready."""
+        service = local_service(declared, site)
+        service.start(site.deadline)
+        return Started(
+            service=service, close=service.close, references={"url": service.url, "port": str(service.port)}, image=""
+        )
+
+    def external(self, declared: Declared, resolve: Callable[[Any], Any]) -> Started:
+        """Attach to `url`."""
+        parameters: HttpParameters = declared.parameters
+        if not parameters.url:
+            raise UsageError(f"services.{declared.name}: the external runtime needs url:")
+        source = declared.path(parameters.source) if parameters.source else None
+        return attach_http(declared.name, resolve(parameters.url), source, parameters.ready)
+
+
+SERVICE = HttpKind()
+
+
+def local_service(declared: Declared, site: Site, *, name: str | None = None) -> LocalHttp:
+    """The service of a declaration, not started."""
+    parameters: HttpParameters = declared.parameters
+    if not parameters.command:
+        raise StackError(f"services.{declared.name}: the embedded runtime needs command:")
+    program = Program(
+        command=parameters.command,
+        folder=working_folder(declared, site),
+        environment=environment_of(declared, site),
+        ready=parameters.ready,
+        start_seconds=parameters.start_timeout,
+        stop_grace_seconds=parameters.stop_grace,
+    )
+    return LocalHttp(
+        name=name or declared.name,
+        kind=declared.kind_name,
+        program=program,
+        site=site,
+        source=source_of(declared, site),
+    )
+
+
+def environment_of(declared: Declared, site: Site) -> dict[str, str]:
+    """The service's environment with its references resolved."""
+    resolved: dict[str, str] = site.references.resolve(
+        declared.parameters.environment, f"services.{declared.name}.environment"
+    )
+    return resolved
+
+
+def source_of(declared: Declared, site: Site) -> Path | None:
+    """Where its source tree is: the run's edited copy, else the stack file's."""
+    if site.application_source is not None:
+        return site.application_source
+    source = declared.parameters.source
+    return declared.path(source) if source else None
+
+
+def working_folder(declared: Declared, site: Site) -> Path:
+    """The folder its commands run in. An edited copy of the source stands where the source did."""
+    parameters: HttpParameters = declared.parameters
+    folder = declared.path(parameters.workdir)
+    if site.application_source is not None and parameters.source:
+        source = declared.path(parameters.source)
+        if not source.is_relative_to(folder):
+            raise UsageError(f"services.{declared.name}: source must lie in workdir for a changed copy to be run")
+        depth = len(source.relative_to(folder).parts)
+        folder = (site.application_source, *site.application_source.parents)[depth]
+    if not folder.is_dir():
+        raise StackError(f"services.{declared.name}: workdir {folder} is not a folder")
+    return folder

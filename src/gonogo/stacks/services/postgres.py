@@ -1,0 +1,209 @@
+"""PostgreSQL, with streaming standbys."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from pydantic import Field
+
+from gonogo.core.errors import StackError, UsageError
+from gonogo.pg.sessions import Connection, session
+from gonogo.spec.base import Spec
+from gonogo.stacks.external.database import attach_database
+from gonogo.stacks.interfaces import Role
+from gonogo.stacks.local import cluster
+from gonogo.stacks.local.binaries import find_binaries
+from gonogo.stacks.local.server import Credential, Group, LocalPostgres
+from gonogo.stacks.local.site import Site
+from gonogo.stacks.local.templates import ADMIN_PASSWORD
+from gonogo.stacks.services import Declared, Text
+from gonogo.stacks.started import Started
+
+PASSWORD_BYTES = 24
+
+
+class RolesSpec(Spec):
+    """Names of the database roles; the application's is not the owner, so that row-level security binds it."""
+
+    owner: str = "owner"
+    application: str = "application"
+
+
+class StandbySpec(Spec):
+    """A streaming standby. Synchronous: a commit waits until one of the synchronous standbys has it."""
+
+    synchronous: bool = False
+
+
+class PostgresParameters(Spec):
+    """Keys of a postgres service."""
+
+    image: str = "pgvector/pgvector:pg17"
+    bindir: str | None = None  # embedded: the programs of a local installation
+    database: str = "app"
+    roles: RolesSpec = RolesSpec()
+    extensions: tuple[str, ...] = ()
+    standbys: dict[str, StandbySpec] = Field(default_factory=dict)
+    settings: dict[str, Text] = Field(default_factory=dict)
+    checksums: bool = True
+    dsn: str | None = None  # external: the administrator's connection, or the only one there is
+    dsn_owner: str | None = None
+    dsn_application: str | None = None
+
+
+class PostgresKind:
+    """A service kind."""
+
+    parameters = PostgresParameters
+
+    def embedded(self, declared: Declared, site: Site) -> Started:
+        """Start the primary, then its standbys."""
+        parameters: PostgresParameters = declared.parameters
+        servers = _servers(declared, site)
+        primary = servers[declared.name]
+        members = {name: server for name, server in servers.items() if name != declared.name}
+        started = Started(
+            service=primary,
+            members=members,
+            close=lambda: _discard(list(servers.values())),
+            references=references_of(list(servers.values())),
+            image=f"PostgreSQL {primary.binaries.version} in {primary.binaries.bindir}",
+        )
+        try:
+            _start(primary, list(members.values()), parameters, site)
+        except BaseException:
+            started.close()
+            raise
+        return started
+
+    def external(self, declared: Declared, resolve: Callable[[Any], Any]) -> Started:
+        """Attach to the server of `dsn`."""
+        parameters: PostgresParameters = declared.parameters
+        if not parameters.dsn:
+            raise UsageError(f"services.{declared.name}: the external runtime needs dsn: (${{env.…}} keeps it secret)")
+        given = {
+            Role.ADMIN: parameters.dsn,
+            Role.OWNER: parameters.dsn_owner,
+            Role.APPLICATION: parameters.dsn_application,
+        }
+        return attach_database(declared.name, {role: resolve(dsn) for role, dsn in given.items() if dsn})
+
+
+SERVICE = PostgresKind()
+
+
+def references_of(servers: list[LocalPostgres]) -> dict[str, str]:
+    """What `${db.…}` gives. URLs name every server, and the writable one answers."""
+    first = servers[0]
+    hosts = ",".join(f"{server.host}:{server.port}" for server in servers)
+    query = "?target_session_attrs=read-write" if len(servers) > 1 else ""
+    values = {"host": first.host, "port": str(first.port), "database": first.database}
+    for role, credential in first.roles.items():
+        values[f"roles.{role}"] = credential.name
+        values[f"url.{role}"] = f"postgresql://{credential.name}:{credential.password}@{hosts}/{first.database}{query}"
+    return values
+
+
+def _servers(declared: Declared, site: Site) -> dict[str, LocalPostgres]:
+    """The primary and, unless a template is being built, its standbys."""
+    parameters: PostgresParameters = declared.parameters
+    binaries = find_binaries(str(declared.path(parameters.bindir)) if parameters.bindir else None, site.account)
+    roles = {
+        role: Credential(name=name, password=site.run.secret(secrets.token_urlsafe(PASSWORD_BYTES)))
+        for role, name in (
+            (Role.ADMIN, cluster.SUPERUSER),
+            (Role.OWNER, parameters.roles.owner),
+            (Role.APPLICATION, parameters.roles.application),
+        )
+    }
+    group = Group()
+
+    def server(name: str, folder: Path) -> LocalPostgres:
+        return LocalPostgres(
+            name=name, folder=folder, site=site, binaries=binaries, database=parameters.database,
+            roles=roles, settings=parameters.settings, group=group,
+        )  # fmt: skip
+
+    found = {declared.name: server(declared.name, site.scratch / declared.name)}
+    for name in () if site.building else parameters.standbys:
+        full = f"{declared.name}/{name}"
+        found[full] = server(full, site.scratch / f"{declared.name}-{name}")
+    return found
+
+
+def _start(primary: LocalPostgres, standbys: list[LocalPostgres], parameters: PostgresParameters, site: Site) -> None:
+    if site.template is None:
+        create_cluster(primary, site, checksums=parameters.checksums)
+        with session(primary.dsn(), timeout_seconds=60) as connection:
+            for extension in parameters.extensions:
+                _create_extension(connection, extension, primary)
+        return
+    template = site.template / primary.name
+    for server in (primary, *standbys):
+        cluster.copy_data(template / "data", server.data, site.account)
+    for standby in standbys:
+        standby.follow(primary, synchronous=parameters.standbys[standby.member].synchronous)
+    start_with_passwords(primary, (template / ADMIN_PASSWORD).read_text(), site)
+    for standby in standbys:
+        standby.start(site.deadline)
+        primary.await_streaming(standby.member, site.deadline)
+
+
+def create_cluster(server: LocalPostgres, site: Site, *, checksums: bool) -> None:
+    """Make and start a new cluster with the server's roles and its empty database."""
+    password = server.roles[Role.ADMIN].password
+    cluster.initialise(server.binaries, site.account, server.data, password, checksums=checksums)
+    server.start(site.deadline)
+    create_database(server)
+
+
+def create_database(server: LocalPostgres) -> None:
+    """Create the server's roles and its empty database."""
+    owner = sql.Identifier(server.role_name(Role.OWNER))
+    with session(server.dsn(database="postgres"), timeout_seconds=60) as connection:
+        for role in {server.roles[Role.OWNER], server.roles[Role.APPLICATION]}:
+            statement = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+            connection.execute(statement.format(sql.Identifier(role.name), sql.Literal(role.password)))
+        statement = sql.SQL("CREATE DATABASE {} OWNER {}")
+        connection.execute(statement.format(sql.Identifier(server.database), owner))
+
+
+def start_with_passwords(server: LocalPostgres, old_password: str, site: Site) -> None:
+    """Start a copy of a template: its passwords are replaced before anybody else knows its port."""
+    wanted, server.roles = (
+        server.roles,
+        {
+            **server.roles,
+            Role.ADMIN: Credential(name=cluster.SUPERUSER, password=old_password),
+        },
+    )
+    server.start(site.deadline)
+    with session(server.dsn(database="postgres"), timeout_seconds=60) as connection:
+        connection.execute("SET synchronous_commit = local")  # no standby is there yet
+        for credential in set(wanted.values()):
+            exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [credential.name]).fetchone()
+            if exists:
+                statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
+                connection.execute(statement.format(sql.Identifier(credential.name), sql.Literal(credential.password)))
+    server.roles = wanted
+
+
+def _create_extension(connection: Connection, name: str, server: LocalPostgres) -> None:
+    try:
+        connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(sql.Identifier(name)))
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or str(error)
+        raise StackError(
+            f"services.{server.name}: extension {name} cannot be created in PostgreSQL {server.binaries.version}"
+            f" of {server.binaries.bindir}: {reason}"
+        ) from error
+
+
+def _discard(servers: list[LocalPostgres]) -> None:
+    for server in reversed(servers):
+        server.discard()

@@ -1,0 +1,113 @@
+"""Redis or Valkey, where the machine has one."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
+from gonogo.spec.base import Spec
+from gonogo.stacks.interfaces import KillProof
+from gonogo.stacks.local.processes import kill_tree
+from gonogo.stacks.local.site import Child, Site
+from gonogo.stacks.local.tools import end_of
+from gonogo.stacks.services import Declared
+from gonogo.stacks.started import Started
+
+PROGRAMS = ("redis-server", "valkey-server")
+HOST = "127.0.0.1"
+START_SECONDS = 20.0
+POLL_SECONDS = 0.005
+
+
+class RedisParameters(Spec):
+    """Keys of a redis service."""
+
+    image: str = "redis:7"
+
+
+class LocalRedis:
+    """Implements Service."""
+
+    kind = "redis"
+
+    def __init__(self, name: str, program: str, site: Site) -> None:
+        self.name = name
+        self.port = site.port()
+        self._program = program
+        self._site = site
+        self._log = site.scratch / f"{name}.log"
+        self._child: Child | None = None
+
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self._child is not None and self._child.running()
+
+    def pids(self) -> tuple[int, ...]:
+        """Its process."""
+        return (self._child.pid,) if self._child is not None and self._child.running() else ()
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The end of its output."""
+        return "\n".join(end_of(self._log).splitlines()[-lines:])
+
+    def start(self, deadline: Deadline) -> None:
+        """Start it without persistence; returns when it answers PING."""
+        options = ["--bind", HOST, "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        command = [self._program, *options]
+        self._child = self._site.spawn(self.name, command, folder=Path("/"), log=self._log)
+        try:
+            deadline.within(START_SECONDS).poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers")
+        except BaseException as error:
+            self.kill()
+            if isinstance(error, DeadlineExceeded):
+                raise StackError(f"{self.name} did not start\n{self.log_tail(10)}") from None
+            raise
+
+    def kill(self) -> KillProof:
+        """SIGKILL."""
+        proof = kill_tree(self._child.pid if self._child is not None and self._child.running() else None)
+        if self._child is not None:
+            self._child.gone()
+        return proof
+
+    def close(self) -> None:
+        """End it. Safe to call twice."""
+        self.kill()
+
+    def _answers(self) -> bool:
+        if not self.is_running():
+            raise StackError(f"{self.name} did not start\n{self.log_tail(10)}")
+        try:
+            with socket.create_connection((HOST, self.port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+class RedisKind:
+    """A service kind."""
+
+    parameters = RedisParameters
+
+    def embedded(self, declared: Declared, site: Site) -> Started:
+        """Start the local redis-server or valkey-server. Raises MissingCapability where there is none."""
+        program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+        if program is None:
+            raise MissingCapability(f"{declared.name}: neither {' nor '.join(PROGRAMS)} is on PATH")
+        version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=10)
+        server = LocalRedis(declared.name, program, site)
+        server.start(site.deadline)
+        return Started(
+            service=server,
+            close=server.close,
+            references={"url": f"redis://{HOST}:{server.port}/0", "host": HOST, "port": str(server.port)},
+            image=version.stdout.strip()[:60],
+        )
+
+
+SERVICE = RedisKind()
