@@ -77,7 +77,8 @@ def build_template(
     wanted = needed_by(postgres | set(seeds), declared)
     references = References(folder=next(iter(declared.values())).folder, secret=site.run.secret)
     scratch = site.scratch / "template"
-    scratch.mkdir(mode=0o711)
+    scratch.mkdir()
+    scratch.chmod(0o711)  # whatever the umask says: PostgreSQL's user must get through
     here = replace(site, scratch=scratch, references=references, template=None, building=True)
     with ExitStack() as cleanup:
         cleanup.callback(shutil.rmtree, scratch, ignore_errors=True)

@@ -187,7 +187,7 @@ class LocalPostgres:
             self._site.account.own(standby_signal)
         elif self.synchronous_with:
             names = ", ".join(f'"{name}"' for name in sorted(self.synchronous_with))
-            settings["synchronous_standby_names"] = f"ANY 1 ({names})"
+            settings["synchronous_standby_names"] = f"FIRST 1 ({names})"
         cluster.configure(self._site.account, self.data, settings)
 
     def stop(self, deadline: Deadline) -> None:

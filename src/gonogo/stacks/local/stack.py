@@ -125,7 +125,8 @@ class LocalStack(RunningStack):
     def _fresh_folder(self, name: str) -> Path:
         self._scratch_number += 1
         folder = self.scratch / f"{name}-{self._scratch_number}"
-        folder.mkdir(mode=0o711)
+        folder.mkdir()
+        folder.chmod(0o711)  # whatever the umask says: PostgreSQL's user must get through
         return folder
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -66,7 +67,7 @@ class Templates:
             secret = fresh / name / ADMIN_PASSWORD
             secret.touch(mode=0o600)
             secret.write_text(password)
-        os.sync()  # a template must not be half there after a power cut
+        subprocess.run(["sync", "-f", fresh], check=False)  # not half there after a power cut
         target = self._folder / key
         fresh.rename(target)
         self._prune(keep=target)

@@ -123,10 +123,13 @@ def _servers(declared: Declared, site: Site) -> dict[str, LocalPostgres]:
     }
     group = Group()
 
+    # What a template does not need: WAL files kept for later use would be copied at every start.
+    settings = {**parameters.settings, "wal_recycle": "off"} if site.building else parameters.settings
+
     def server(name: str, folder: Path) -> LocalPostgres:
         return LocalPostgres(
             name=name, folder=folder, site=site, binaries=binaries, database=parameters.database,
-            roles=roles, settings=parameters.settings, group=group,
+            roles=roles, settings=settings, group=group,
         )  # fmt: skip
 
     found = {declared.name: server(declared.name, site.scratch / declared.name)}

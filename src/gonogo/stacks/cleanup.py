@@ -1,0 +1,85 @@
+"""Ending what a killed run left behind on this host. Finds only what the run itself started; safe to repeat."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gonogo.stacks.local.processes import (
+    all_processes,
+    boot_id,
+    descendants,
+    end,
+    link,
+    marked,
+    read_process,
+    working_in,
+)
+from gonogo.stacks.local.sharedmemory import PID_FILE, remove_segment, segment_of
+
+POSTGRES = "postgres"
+SHOWN_BYTES = 120
+
+
+def undo_process(data: Mapping[str, Any]) -> None:
+    """Undo a "process" record: end the process it names, or everything with its mark. Raises StackError."""
+    pid = data.get("pid")
+    if pid is None:
+        kill_marked(str(data["run_id"]), Path(data["scratch"]))
+    elif data.get("boot_id") == boot_id():
+        end(lambda: _recorded(int(pid), data.get("start")))
+
+
+def undo_scratch(data: Mapping[str, Any]) -> None:
+    """Undo a "scratch" record: end what still works in the folder, free its clusters' memory, remove it."""
+    scratch = Path(data["path"])
+    run_id = data.get("run_id")
+    if run_id:
+        kill_marked(str(run_id), scratch)
+    if not scratch.is_dir():
+        return
+    for lock_file in scratch.rglob(PID_FILE):
+        if segment := segment_of(lock_file.parent):
+            remove_segment(*segment)
+    shutil.rmtree(scratch)
+
+
+def kill_marked(run_id: str, scratch: Path) -> tuple[int, ...]:
+    """SIGKILL every process of a run and wait until none is left; returns their pids. Raises StackError."""
+    return end(lambda: _ours(run_id, scratch))
+
+
+def leftovers(run_id: str, scratch: Path) -> list[str]:
+    """What is still there of a run, one sentence each; empty when it is gone."""
+    found = [f"process {pid} ({_command(pid)})" for pid in sorted(_ours(run_id, scratch))]
+    if scratch.exists():
+        found.append(f"scratch folder {scratch}")
+    return found
+
+
+def _ours(run_id: str, scratch: Path) -> set[int]:
+    """By the mark in their environment; PostgreSQL overwrites that, but works in its data directory."""
+    processes = all_processes()
+    servers = {pid for pid in working_in(scratch, processes) if _program(pid) == POSTGRES}
+    found = marked(run_id, processes) | servers
+    return found - {os.getpid(), os.getppid()}
+
+
+def _recorded(pid: int, start: int | None) -> set[int]:
+    process = read_process(pid)
+    return descendants(pid, all_processes()) if process is not None and process.start == start else set()
+
+
+def _program(pid: int) -> str:
+    return Path(link(pid, "exe").removesuffix(" (deleted)")).name
+
+
+def _command(pid: int) -> str:
+    try:
+        text = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return "gone"
+    return text.replace(b"\0", b" ").decode(errors="replace").strip()[:SHOWN_BYTES]

@@ -1,0 +1,39 @@
+"""Choosing a runtime and starting a stack on it."""
+
+from __future__ import annotations
+
+from gonogo.core.errors import StackError
+from gonogo.spec.stack import StackSpec
+from gonogo.stacks.interfaces import Runtime, Stack, StackRequest
+from gonogo.stacks.runtimes import RUNTIMES
+
+AUTO = "auto"
+PREFERRED = ("embedded", "docker")  # auto never attaches to something that already runs
+
+
+def choose_runtime(spec: StackSpec, wanted: str = AUTO) -> Runtime:
+    """The runtime asked for, else the stack file's, else the first that works here.
+
+    Raises UsageError for an unknown name, StackError when it cannot be used here.
+    """
+    name = spec.runtime if wanted == AUTO else wanted
+    if name != AUTO:
+        runtime = RUNTIMES.load(name)
+        if reason := runtime.available():
+            raise StackError(f"the {name} runtime cannot be used here: {reason}")
+        return runtime
+    reasons = []
+    for candidate in PREFERRED:
+        if candidate in RUNTIMES.names():
+            runtime = RUNTIMES.load(candidate)
+            reason = runtime.available()
+            if reason is None:
+                return runtime
+            reasons.append(f"{candidate}: {reason}")
+    raise StackError("no runtime can be used here: " + "; ".join(reasons))
+
+
+def start_stack(request: StackRequest, runtime: Runtime) -> Stack:
+    """Start (or attach to) the stack. Raises UsageError, StackError, Interrupted; then nothing of it is left."""
+    request.run.progress(f"starting stack {request.spec.stack} on the {runtime.name} runtime")
+    return runtime.start(request)
