@@ -1,0 +1,119 @@
+"""One request and its answer: templates that are filled, values that are picked out by JSONPath."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from gonogo.core.errors import NotMeasurable, UsageError
+
+if TYPE_CHECKING:
+    from jsonpath import CompoundJSONPath, JSONPath
+
+PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came back for one request. `status` is None where no answer came, then `error` says why."""
+
+    request: str  # METHOD /path, for messages
+    status: int | None = None
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes = b""
+    error: str = ""
+    started: float  # monotonic seconds
+    seconds: float  # until the last byte, or until it was given up
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status says success."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def rate_limited(self) -> bool:
+        """Whether the service refused because gonogo asked too often: it is neither down nor wrong then."""
+        return self.status == 429
+
+    @property
+    def text(self) -> str:
+        """The body as text; bytes that are no UTF-8 are replaced."""
+        return self.body.decode(errors="replace")
+
+    @property
+    def outcome(self) -> str:
+        """The status, or why there is none: for messages."""
+        return str(self.status) if self.status is not None else self.error
+
+    def json(self) -> Any:
+        """The body as JSON. Raises NotMeasurable when it is none."""
+        try:
+            return jsonlib.loads(self.body)
+        except ValueError as error:
+            raise NotMeasurable(f"{self.request} answered {self.outcome} with a body that is no JSON") from error
+
+
+def fill(template: Any, values: Mapping[str, Any]) -> Any:
+    """Fill the `{name}` placeholders of a JSON template; a string that is one placeholder takes the value's own type.
+
+    >>> fill({"query": "about {query}", "k": "{k}"}, {"query": "tides", "k": 5})
+    {'query': 'about tides', 'k': 5}
+    """
+    if isinstance(template, str):
+        whole = PLACEHOLDER.fullmatch(template)
+        return _value(whole[1], values) if whole else _filled(template, values)
+    if isinstance(template, dict):
+        return {key: fill(entry, values) for key, entry in template.items()}
+    if isinstance(template, list):
+        return [fill(entry, values) for entry in template]
+    return template
+
+
+def fill_path(template: str, values: Mapping[str, Any]) -> str:
+    """Fill the placeholders of a path, percent-encoded; slashes stay.
+
+    >>> fill_path("/documents/{id}", {"id": "notes/größe 1"})
+    '/documents/notes/gr%C3%B6%C3%9Fe%201'
+    """
+    encoded = {name: quote(str(value), safe="/") for name, value in values.items()}
+    return _filled(template, encoded)
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> str:
+    return PLACEHOLDER.sub(lambda match: str(_value(match[1], values)), text)
+
+
+def _value(name: str, values: Mapping[str, Any]) -> Any:
+    if name not in values:
+        raise NotMeasurable(f"there is no value for the placeholder {{{name}}} (known: {', '.join(values)})")
+    return values[name]
+
+
+@cache
+def _compiled(path: str) -> JSONPath | CompoundJSONPath:
+    import jsonpath  # noqa: PLC0415 - 0.1 s that listing and planning need not pay
+
+    try:
+        return jsonpath.compile(path)
+    except jsonpath.JSONPathError as error:
+        raise UsageError(f"{path!r} is no JSONPath: {error}") from error
+
+
+def select(path: str, data: Any, request: str) -> list[Any]:
+    """What a JSONPath selects. Nothing is fine only for `[*]` over a list that is there and empty.
+
+    Raises NotMeasurable naming path and request: a typo must not look like an empty answer.
+
+    >>> select("$.hits[*].id", {"hits": []}, "POST /search")
+    []
+    """
+    found = _compiled(path).findall(data)
+    listed, star, _ = path.partition("[*]")
+    if not found and not (star and [] in _compiled(listed).findall(data)):
+        raise NotMeasurable(f"{path} selects nothing in the answer to {request}")
+    return found
