@@ -10,14 +10,11 @@ from functools import lru_cache
 from typing import Protocol
 
 import httpx
-import numpy as np
-from numpy.typing import NDArray
-
 from .errors import ModelUnavailable
 from .settings import EmbeddingBackend, Settings
 
 DIMENSIONS = 384
-Vector = NDArray[np.float32]
+Vector = list[float]
 
 
 class Embedder(Protocol):
@@ -31,10 +28,20 @@ class Embedder(Protocol):
 def vector_literal(vector: Vector) -> str:
     """The text form of pgvector, sent as a parameter and cast by the server.
 
-    >>> vector_literal(np.array([0.5, -1], dtype=np.float32))
+    >>> vector_literal([0.5, -1.0])
     '[0.5,-1]'
     """
-    return "[" + ",".join(f"{value:.7g}" for value in vector.tolist()) + "]"
+    return "[" + ",".join(f"{value:.7g}" for value in vector) + "]"
+
+
+def unit(vector: Vector) -> Vector:
+    """The vector scaled to length 1; the zero vector becomes the first axis.
+
+    >>> unit([3.0, 4.0])
+    [0.6, 0.8]
+    """
+    length = math.hypot(*vector)
+    return [value / length for value in vector] if length else [1.0] + [0.0] * (len(vector) - 1)
 
 
 _WORD = re.compile(r"[^\W_]+")
@@ -61,36 +68,33 @@ def _stem(word: str) -> str:
 
 
 @lru_cache(maxsize=50_000)
-def _word_vector(word: str) -> Vector:
-    """The signed hash of a word's features: itself, its stem, and its groups of three and four letters."""
-    vector = np.zeros(DIMENSIONS, dtype=np.float32)
+def _word_features(word: str) -> tuple[tuple[int, float], ...]:
+    """Dimensions and weights of a word: its hash, its stem's, and those of its groups of three and four letters."""
+    # Rare words tend to be long: a crude stand-in for the document frequencies that a hashing model does not have.
+    weight = 0.05 if word in _STOPWORDS else min(len(word), 9) / 6
     marked = f"<{word}>"
     grams = [marked[at : at + size] for size in (3, 4) for at in range(len(marked) - size + 1)]
-    _add(vector, f"w:{word}", 1.0)
-    _add(vector, f"s:{_stem(word)}", 1.5)
-    for gram in grams:
-        _add(vector, f"g:{gram}", 0.7 / math.sqrt(len(grams)))
-    # Rare words tend to be long: a crude stand-in for the document frequencies that a hashing model does not have.
-    vector *= 0.05 if word in _STOPWORDS else min(len(word), 9) / 6
-    vector.flags.writeable = False  # it is shared through the cache
-    return vector
+    gram_weight = 0.7 * weight / math.sqrt(len(grams))
+    return (
+        _signed(f"w:{word}", weight),
+        _signed(f"s:{_stem(word)}", 1.5 * weight),
+        *(_signed(f"g:{gram}", gram_weight) for gram in grams),
+    )
 
 
-def _add(vector: Vector, feature: str, weight: float) -> None:
+def _signed(feature: str, weight: float) -> tuple[int, float]:
     bits = zlib.crc32(feature.encode("utf-8", "surrogatepass"))
-    vector[bits % DIMENSIONS] += weight if bits & 0x8000_0000 else -weight
+    return bits % DIMENSIONS, weight if bits & 0x8000_0000 else -weight
 
 
 def hash_embedding(text: str) -> Vector:
     """A deterministic embedding: texts that share words, stems or parts of words are near each other."""
-    counts = Counter(_WORD.findall(text.lower()))
-    vector = np.zeros(DIMENSIONS, dtype=np.float32)
-    for word, count in counts.items():
-        vector += _word_vector(word) * (1 + math.log(count))
-    length = float(np.linalg.norm(vector))
-    if length == 0:  # nothing but punctuation
-        vector[0] = length = 1.0
-    return vector / np.float32(length)
+    vector = [0.0] * DIMENSIONS
+    for word, count in Counter(_WORD.findall(text.lower())).items():
+        damping = 1 + math.log(count)
+        for dimension, weight in _word_features(word):
+            vector[dimension] += damping * weight
+    return unit(vector)
 
 
 class HashingEmbedder:
@@ -117,16 +121,16 @@ class OpenAIEmbedder:
         try:
             response = await self._client.post(self._url, json=request)
             response.raise_for_status()
-            vectors = [np.array(item["embedding"], dtype=np.float32) for item in response.json()["data"]]
+            vectors = [[float(value) for value in item["embedding"]] for item in response.json()["data"]]
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise ModelUnavailable(retry_after=5) from error
         if len(vectors) != len(texts) or any(not _is_sound(vector) for vector in vectors):
             raise ModelUnavailable(retry_after=5)
-        return [vector / np.linalg.norm(vector) for vector in vectors]
+        return [unit(vector) for vector in vectors]
 
 
 def _is_sound(vector: Vector) -> bool:
-    return vector.shape == (DIMENSIONS,) and bool(np.isfinite(vector).all()) and bool(vector.any())
+    return len(vector) == DIMENSIONS and all(map(math.isfinite, vector)) and any(vector)
 
 
 def make_embedder(settings: Settings, client: httpx.AsyncClient) -> Embedder:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,10 +66,10 @@ def _filler_rows(count: int) -> Iterator[tuple[str, Row]]:
     centres = random.normal(size=(_CLUSTERS, _LATENT_DIMENSIONS))
     projection = random.normal(size=(_LATENT_DIMENSIONS, DIMENSIONS))
     latent = centres[random.integers(_CLUSTERS, size=count)] + 0.6 * random.normal(size=(count, _LATENT_DIMENSIONS))
-    vectors = (latent @ projection).astype(np.float32)
+    vectors = latent @ projection
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     tenants = random.choice(list(_FILLER_SHARES), size=count, p=list(_FILLER_SHARES.values()))
-    for number, (tenant, vector) in enumerate(zip(tenants.tolist(), vectors, strict=True)):
+    for number, (tenant, vector) in enumerate(zip(tenants.tolist(), vectors.tolist(), strict=True)):
         text = f"Filler {number:06d}. This passage holds no knowledge; it only makes the index as large as a real one."
         yield tenant, Row(id=f"filler/{number:06d}", title=f"Filler {number}", body=text, chunks=[(text, vector)])
 
@@ -104,7 +105,7 @@ def _load(url: str, tenant: str, rows: Sequence[Row]) -> int:
 
 def _binary(vector: Vector) -> bytes:
     """A vector in pgvector's binary form: its length, a reserved number, and the values, all big-endian."""
-    return len(vector).to_bytes(2, "big") + b"\x00\x00" + vector.astype(">f4").tobytes()
+    return len(vector).to_bytes(2, "big") + b"\x00\x00" + struct.pack(f">{len(vector)}f", *vector)
 
 
 def _copy(connection: psycopg.Connection[tuple[object, ...]], rows: Sequence[Row]) -> None:

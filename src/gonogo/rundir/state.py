@@ -101,6 +101,10 @@ class RunState:
             if journal.parent.is_dir():  # somebody may have deleted the run directory
                 append_line(journal, line)
 
+    def open_records(self) -> list[UndoRecord]:
+        """What was intended and not undone yet, newest first."""
+        return open_records(self.path / UNDO)
+
     def close(self, *, forget: bool) -> None:
         """Release the lock; forget the run when nothing of it is left."""
         if forget:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
@@ -23,6 +24,7 @@ class Context:
     deadline: Deadline
     run: RunServices
     item_path: Path  # the content file: relative paths in it count from its folder
+    cache: dict[str, Any] = field(default_factory=dict)  # what was found out once and may be used again in this run
 
     def observe(self, observation: Observation) -> None:
         """Record one observation."""

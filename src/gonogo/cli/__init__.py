@@ -1,0 +1,39 @@
+"""The command line: one file per command, imported when it is used."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.resources import files
+
+import click
+
+from gonogo import __version__
+
+EPILOG = """\
+Exit codes: 0 GO (or PARTIAL) · 1 NO-GO · 2 usage or wrong YAML · 3 HOLD, something was not proven · 4 gonogo itself
+failed or a fault is unhealed. Start with `gonogo demo`, or `gonogo list` to see what can be verified."""
+
+
+class Commands(click.Group):
+    """Finds commands as files of this folder; nothing is listed twice."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All commands, sorted."""
+        del ctx
+        names = [
+            entry.name.removesuffix(".py") for entry in files("gonogo.cli").iterdir() if entry.name.endswith(".py")
+        ]
+        return sorted(name for name in names if not name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        command: click.Command = importlib.import_module(f"gonogo.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="gonogo")
+def main() -> None:
+    """Go or no-go? One verdict on a RAG stack: checks, load, chaos and restore drills on PostgreSQL + pgvector."""

@@ -1,0 +1,86 @@
+"""What all commands that run something do: options → run → reports → exit code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gonogo.core.outcome import ExitCode, Kind
+
+# What the options of a run are when nobody gives them (for commands that have fewer options than `gate`).
+DEFAULTS: dict[str, Any] = {
+    "stack": "reference",
+    "suite": "ci",
+    "policy": None,
+    "content": (),
+    "only": (),
+    "skip": (),
+    "max_duration": None,
+    "runtime": "auto",
+    "out": None,
+    "keep_up": False,
+    "allow_destructive": False,
+    "fail_on": "hold",
+    "advisory": False,
+}
+
+
+def run_and_report(*, kinds: Sequence[Kind] = (), identifiers: Sequence[str] = (), command: str, **given: Any) -> None:
+    """Run, write the reports, print the end, exit with the code that the run earned."""
+    from gonogo.cli._progress import Progress
+    from gonogo.engine.run import Observer, run
+    from gonogo.reports import write_all
+
+    chosen = run_options(kinds=kinds, identifiers=identifiers, command=command, **given)
+    progress = Progress(
+        quiet=given["quiet"] or given["as_json"], verbose=given["verbose"], colour=not given["no_color"]
+    )
+    with progress:
+        result = run(chosen, Observer(event=progress.event, progress=progress.message))
+    record = result.judgement.to_json()
+    write_all(record, result.path)
+    if given["as_json"]:
+        click.echo((result.path / "run.json").read_bytes(), nl=False)
+    else:
+        progress.verdict(record, result.path)
+    sys.exit(exit_code(result.exit_code, fail_on=given["fail_on"], advisory=given["advisory"]))
+
+
+def run_options(*, kinds: Sequence[Kind], identifiers: Sequence[str], command: str, **given: Any) -> Any:
+    """The engine's options from the command line's."""
+    from gonogo.engine.inputs import RunOptions
+
+    return RunOptions(
+        stack=given["stack"],
+        runtime=given["runtime"],
+        suite=given["suite"],
+        policy=given["policy"],
+        content=tuple(given["content"]),
+        only=(*given["only"], *identifiers),
+        skip=tuple(given["skip"]),
+        kinds=tuple(kinds),
+        max_duration_s=given["max_duration"],
+        out=given["out"],
+        keep_up=given["keep_up"],
+        allow_destructive=given["allow_destructive"],
+        command=command,
+    )
+
+
+def exit_code(earned: ExitCode, *, fail_on: str, advisory: bool) -> int:
+    """What the process ends with. Neither option hides that gonogo itself failed."""
+    if earned is ExitCode.HARNESS_FAILED:
+        return int(earned)
+    if advisory or (earned is ExitCode.HOLD and fail_on == "no-go"):
+        return 0
+    return int(earned)
+
+
+def content_id(kind: Kind, identifier: str) -> str:
+    """`failover` → `chaos/failover`; a full id or a file of the folder stays what it is."""
+    name = Path(identifier).with_suffix("").as_posix() if identifier.endswith((".yaml", ".yml")) else identifier
+    return name if name.startswith(f"{kind.folder}/") else f"{kind.folder}/{name}"

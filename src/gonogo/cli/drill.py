@@ -1,0 +1,25 @@
+"""`gonogo drill`: only the restore drills of the suite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from gonogo.cli._options import HOW, OUTPUT, WHAT, options, reported
+from gonogo.cli._run import content_id, run_and_report
+from gonogo.core.outcome import Kind
+
+
+@click.command()
+@click.argument("ids", nargs=-1)
+@options(WHAT, HOW, OUTPUT)
+@reported
+def command(ids: tuple[str, ...], **given: Any) -> None:
+    """Run restore drills only.
+
+    IDS are ids or their last parts (pg_dump_custom); without any, all restore drills of the suite run.
+    The verdict is PARTIAL at best.
+    """
+    chosen = [content_id(Kind.DRILL, one) for one in ids]
+    run_and_report(kinds=(Kind.DRILL,), identifiers=chosen, command="gonogo drill", **given)

@@ -1,0 +1,50 @@
+"""`gonogo list`: everything that can be verified."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from gonogo.cli._options import FOLDER, option, reported
+
+
+@click.command()
+@click.argument("patterns", nargs=-1)
+@option("--content", multiple=True, type=FOLDER, help="A folder of your own checks, profiles, scenarios, drills.")
+@click.option("--json", "as_json", is_flag=True, help="A list of {id, kind, title, area, severity, covers, needs}.")
+@reported
+def command(patterns: tuple[str, ...], content: tuple[Path, ...], as_json: bool) -> None:
+    """List verifications: id, severity, what it covers, title. PATTERNS are globs over ids."""
+    from fnmatch import fnmatchcase
+
+    from gonogo.spec.content import find_verifications
+
+    found = find_verifications(content)
+    chosen = {key: one for key, one in found.items() if not patterns or any(fnmatchcase(key, p) for p in patterns)}
+    if as_json:
+        click.echo(json.dumps([_row(key, one) for key, one in chosen.items()], indent=2, ensure_ascii=False))
+        return
+    width = max((len(key) for key in chosen), default=0)
+    for key, one in chosen.items():
+        covers = ",".join(one.spec.covers)
+        click.echo(f"{key:<{width}}  {one.spec.severity.value:<8}  {covers:<10}  {one.spec.title}")
+    click.echo(f"{len(chosen)} verifications", err=True)
+
+
+def _row(key: str, one: object) -> dict[str, object]:
+    from gonogo.engine.plan import needed_capabilities
+    from gonogo.spec.content import Verification
+
+    assert isinstance(one, Verification)
+    spec = one.spec
+    return {
+        "id": key,
+        "kind": one.kind.value,
+        "title": spec.title,
+        "area": one.area.value,
+        "severity": spec.severity.value,
+        "covers": list(spec.covers),
+        "needs": sorted(needed_capabilities(one)),
+    }

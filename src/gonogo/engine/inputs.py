@@ -1,0 +1,175 @@
+"""What a run is asked to do, read and validated before anything is started."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+from gonogo.core.errors import Problem, SpecError, UsageError
+from gonogo.core.finding import Waiver
+from gonogo.core.outcome import Kind, Severity
+from gonogo.core.plan import ResolvedPolicy
+from gonogo.core.quantity import parse_quantity
+from gonogo.spec.content import Verification, find_config, find_verifications
+from gonogo.spec.loader import Document, Loaded, load, parse
+from gonogo.spec.stack import StackSpec
+from gonogo.spec.suite import PolicySpec, SuiteSpec
+
+DEEPEST_INHERITANCE = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The options of the command line that shape a run."""
+
+    stack: str = "reference"
+    runtime: str = "auto"
+    suite: str = "ci"
+    policy: str | None = None
+    content: tuple[Path, ...] = ()
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    kinds: tuple[Kind, ...] = ()  # empty: all kinds of the suite
+    max_duration_s: float | None = None
+    out: Path | None = None
+    keep_up: bool = False
+    allow_destructive: bool = False
+    command: str = "gonogo gate"
+    stack_changes: Mapping[str, Any] = field(default_factory=dict)  # dotted key of the stack file → value
+    objective_changes: Mapping[str, str | int | float] = field(default_factory=dict)
+    fault_changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    with_changes: Mapping[str, Any] = field(default_factory=dict)
+    artefact_defect: str | None = None
+    application_source: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """Everything that was read: nothing of it is read again later."""
+
+    options: RunOptions
+    stack: Loaded[StackSpec]
+    suite: SuiteSpec
+    policy: PolicySpec
+    verifications: dict[str, Verification]
+
+    @property
+    def objectives(self) -> dict[str, str]:
+        """Objectives as text; where the policy sets a limit too, the stricter one."""
+        merged = {**self.stack.spec.objectives, **self.options.objective_changes}
+        return {name: str(_stricter(value, self.policy.limits.get(name))) for name, value in merged.items()}
+
+
+def read_inputs(options: RunOptions) -> Inputs:
+    """Read stack, suite, policy and content. Raises SpecError with the problems of all files, or UsageError."""
+    problems: list[Problem] = []
+    results: dict[str, Any] = {}
+    readers: dict[str, Callable[[], Any]] = {
+        "stack": lambda: load_stack(options),
+        "suite": lambda: load(find_config("suites", options.suite, options.content), SuiteSpec).spec,
+        "verifications": lambda: find_verifications(options.content),
+    }
+    for name, read in readers.items():
+        try:
+            results[name] = read()
+        except SpecError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SpecError(problems)
+    policy = load_policy(options.policy or results["suite"].policy, options.content)
+    return Inputs(options=options, policy=policy, **results)
+
+
+def load_stack(options: RunOptions) -> Loaded[StackSpec]:
+    """The stack file with the changes of the options."""
+    document = parse(find_config("stacks", options.stack, options.content))
+    if not options.stack_changes:
+        return Loaded(spec=document.validate(StackSpec), document=document)
+    data = document.data
+    for dotted, value in options.stack_changes.items():
+        data = changed(data, dotted.split("."), value)
+    document = Document(path=document.path, data=data, marks=document.marks, problems=document.problems)
+    return Loaded(spec=document.validate(StackSpec), document=document)
+
+
+def changed(data: Any, keys: Sequence[str], value: Any) -> Any:
+    """A copy with one key replaced; a value of None removes the key.
+
+    >>> changed({"a": {"b": 1, "c": 2}}, ["a", "b"], 5)
+    {'a': {'b': 5, 'c': 2}}
+    >>> changed({"a": {"b": 1}}, ["a", "b"], None)
+    {'a': {}}
+    """
+    if not isinstance(data, dict):
+        data = {}
+    key, *rest = keys
+    if rest:
+        return {**data, key: changed(data.get(key, {}), rest, value)}
+    if value is None:
+        return {name: entry for name, entry in data.items() if name != key}
+    return {**data, key: value}
+
+
+def load_policy(name: str, content: Sequence[Path] = ()) -> PolicySpec:
+    """A policy with everything it inherits. Raises SpecError, UsageError for a circle."""
+    chain: list[PolicySpec] = []
+    next_name: str | None = name
+    while next_name is not None:
+        if len(chain) >= DEEPEST_INHERITANCE:
+            raise UsageError(f"policy {name} inherits from more than {DEEPEST_INHERITANCE} policies, or in a circle")
+        chain.append(load(find_config("policies", next_name, content), PolicySpec).spec)
+        next_name = chain[-1].extends
+    merged: dict[str, Any] = {}
+    for policy in reversed(chain):
+        given = policy.model_dump(exclude_unset=True)
+        for key, value in given.items():
+            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) and key != "gates" else value
+    return PolicySpec.model_validate({**merged, "policy": chain[0].policy, "waivers": _waivers_as_text(merged)})
+
+
+def _waivers_as_text(merged: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{**waiver, "expires": waiver["expires"].isoformat()} for waiver in merged.get("waivers", ())]
+
+
+def resolve_policy(policy: PolicySpec) -> ResolvedPolicy:
+    """The policy as the judge reads it."""
+    gates = policy.gates.severity if policy.gates else (Severity.CRITICAL, Severity.HIGH)
+    waivers = tuple(
+        Waiver(
+            id=one.id, owner=one.owner, reason=one.reason, approved_by=one.approved_by, expires=one.expires.isoformat()
+        )
+        for one in policy.waivers
+    )
+    return ResolvedPolicy(
+        name=policy.policy,
+        gates=gates,
+        areas={area.value: weight for area, weight in policy.areas.items()},
+        accept_unsupported=dict(policy.accept_unsupported),
+        waivers=waivers,
+        require=policy.require,
+        max_age_s=policy.max_age,
+    )
+
+
+def matching(patterns: Sequence[str], identifiers: Sequence[str], what: str) -> list[str]:
+    """The ids that a list of patterns names, in the order of the patterns. A pattern that names nothing is an error."""
+    chosen: dict[str, None] = {}
+    for pattern in patterns:
+        hits = [one for one in identifiers if fnmatchcase(one, pattern) or one == pattern]
+        if not hits:
+            raise UsageError(f"{what} {pattern!r} names no verification; `gonogo list` shows all")
+        chosen.update(dict.fromkeys(sorted(hits)))
+    return list(chosen)
+
+
+def _stricter(objective: str | float, limit: Any) -> str | int | float:
+    """The stricter of a stack's objective and a policy's limit."""
+    if limit is None:
+        return objective
+    written = getattr(limit, limit.matcher)
+    mine, theirs = parse_quantity(objective), parse_quantity(written)
+    stricter = min if limit.matcher == "at_most" else max
+    return objective if stricter(mine.value, theirs.value) == mine.value else written

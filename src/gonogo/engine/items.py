@@ -1,0 +1,118 @@
+"""From a plan's item to the runner of its kind, with everything that the runner is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.event import Event, ObservationMade
+from gonogo.core.facts import Facts
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Kind, Outcome
+from gonogo.core.plan import PlanItem
+from gonogo.engine.discover import data_references
+from gonogo.engine.inputs import Inputs
+from gonogo.engine.plan import resolved_expectations
+from gonogo.judge.expectations import judge_expectation
+from gonogo.rundir.directory import Recorder, RunDirectory
+from gonogo.spec.content import Verification
+from gonogo.spec.references import lookup_in
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import RunServices, Stack
+
+STEADY_STATE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRunner:
+    """Runs items of a plan on a running stack."""
+
+    inputs: Inputs
+    stack: Stack
+    facts: Facts
+    directory: RunDirectory
+    run: RunServices
+    cache: dict[str, Any] = field(default_factory=dict)  # what probes found out once and may use again in this run
+
+    def __call__(self, item: PlanItem, deadline: Deadline) -> None:
+        """Run one item. Raises NotMeasurable and whatever the runner raises."""
+        verification = self.inputs.verifications[item.id]
+        context = self._context(verification, deadline, Recorder(self.directory, item.id))
+        match item.kind:
+            case Kind.CHECK:
+                self._check(context, verification, self.inputs.options.with_changes)
+            case Kind.LOAD:
+                self._load(context, verification)
+            case Kind.CHAOS:
+                self._chaos(context, verification)
+            case Kind.DRILL:
+                self._drill(context, verification)
+            case _:
+                raise NotMeasurable(f"nothing runs items of kind {item.kind.value}")
+
+    def _context(self, verification: Verification, deadline: Deadline, recorder: Recorder) -> Context:
+        return Context(
+            stack=self.stack,
+            facts=self.facts,
+            recorder=recorder,
+            deadline=deadline,
+            run=self.run,
+            item_path=verification.loaded.path,
+            cache=self.cache,
+        )
+
+    def _lookup(self) -> Callable[[str], str]:
+        objectives = {f"objectives.{name}": value for name, value in self.inputs.objectives.items()}
+        return lookup_in({**objectives, **data_references(self.facts), **self.stack.references})
+
+    def _check(self, context: Context, verification: Verification, changes: Mapping[str, Any]) -> None:
+        from gonogo.runners.check import run_check
+
+        run_check(context, verification.spec, self._lookup(), dict(changes))
+
+    def _load(self, context: Context, verification: Verification) -> None:
+        from gonogo.runners.load import run_load
+
+        run_load(context, verification.spec, duration_seconds=self.inputs.suite.durations.get(verification.id))
+
+    def _chaos(self, context: Context, verification: Verification) -> None:
+        from gonogo.runners.chaos import run_chaos
+
+        run_chaos(context, verification.spec, steady_state=lambda: self._steady_state(context, verification))
+
+    def _drill(self, context: Context, verification: Verification) -> None:
+        from gonogo.runners.drill import run_drill
+
+        run_drill(context, verification.spec)
+
+    def _steady_state(self, context: Context, verification: Verification) -> str | None:
+        """None when every check of the scenario's steady state passes now, else the reason."""
+        for identifier in verification.spec.steady_state:
+            check = self.inputs.verifications.get(identifier)
+            if check is None or check.kind is not Kind.CHECK:
+                return f"{identifier} is no check"
+            recorder = _Collector(self.directory, f"{context.recorder.item_id}/steady_state")
+            try:
+                self._check(self._context(check, context.deadline.within(STEADY_STATE_S), recorder), check, {})
+            except NotMeasurable as error:
+                return f"{identifier}: {error}"
+            for expectation in resolved_expectations(check, self.inputs.objectives):
+                result = judge_expectation(expectation, recorder.observations, None)
+                if result.outcome is not Outcome.PASS:
+                    return f"{identifier}: {result.observation} is {result.actual}, expected {result.expected}"
+        return None
+
+
+class _Collector(Recorder):
+    """Keeps observations to itself: a steady state is looked at many times and is no finding."""
+
+    def __init__(self, directory: RunDirectory, item_id: str) -> None:
+        super().__init__(directory, item_id)
+        self.observations: list[Observation] = []
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, ObservationMade):
+            self.observations.append(event.observation)

@@ -1,0 +1,252 @@
+"""The plan: what runs, in what order, for how long; what is skipped, and why. Made before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gonogo.core.errors import Problem, SpecError, UsageError
+from gonogo.core.facts import Facts
+from gonogo.core.finding import Expectation, Source
+from gonogo.core.outcome import Capability, Effect, Kind, SkipReason
+from gonogo.core.plan import Plan, PlanItem
+from gonogo.core.quantity import format_seconds
+from gonogo.core.registry import Registry
+from gonogo.drills import METHODS
+from gonogo.engine.inputs import Inputs, matching, resolve_policy
+from gonogo.faults import FAULTS
+from gonogo.probes import PROBES
+from gonogo.spec.content import Verification
+from gonogo.spec.references import lookup_in, substitute
+from gonogo.spec.stack import StackSpec
+
+ORDER = (Kind.CHECK, Kind.LOAD, Kind.DRILL, Kind.CHAOS)  # the most disruptive last
+PREDICTED_S = {Kind.CHECK: 1.5, Kind.DRILL: 15.0, Kind.CHAOS: 15.0}
+TIME_LIMIT_S = {Kind.CHECK: 60.0, Kind.LOAD: 120.0, Kind.DRILL: 600.0, Kind.CHAOS: 180.0}
+LOAD_OVERHEAD_S = 5.0
+Placed = tuple[Any, tuple[str | int, ...]]  # something written in a file, and where
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What is known of the stack when the plan is made; `facts` is None when no stack was started."""
+
+    capabilities: frozenset[Capability] | None = None  # None: unknown, everything is planned
+    missing: Mapping[str, str] | None = None
+    facts: Facts | None = None
+    failure: str | None = None  # why the stack did not start
+
+
+def make_plan(inputs: Inputs, world: World) -> Plan:
+    """The plan of a run. Raises SpecError for wrong parameters of extensions, UsageError when nothing is left."""
+    selected = select(inputs)
+    problems: list[Problem] = []
+    items = []
+    for identifier, skip in selected.items():
+        try:
+            items.append(_item(inputs, world, inputs.verifications[identifier], skip))
+        except SpecError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise SpecError(problems)
+    items.sort(key=lambda item: (ORDER.index(item.kind), item.effects is not Effect.READ))
+    plan = Plan(items=tuple(items))
+    if not any(item.skip is None for item in plan.items):
+        raise UsageError("nothing is selected: every verification is skipped or deselected")
+    return _within_duration(plan, inputs.options.max_duration_s)
+
+
+def select(inputs: Inputs) -> dict[str, SkipReason | None]:
+    """Which verifications are in the plan. `--only` may name any; what `--skip` names is dropped, not forgotten."""
+    identifiers = list(inputs.verifications)
+    options = inputs.options
+    if options.only:
+        chosen = [one for one in matching(options.only, identifiers, "--only") if _wanted(inputs, one)]
+    else:
+        suite = matching(inputs.suite.run, identifiers, f"suite {inputs.suite.suite}:")
+        without = set(matching(inputs.suite.skip, identifiers, "skip of the suite")) if inputs.suite.skip else set()
+        chosen = [one for one in suite if one not in without and _wanted(inputs, one)]
+    dropped = set(matching(options.skip, identifiers, "--skip")) if options.skip else set()
+    return {one: SkipReason.DROPPED if one in dropped else None for one in chosen}
+
+
+def _wanted(inputs: Inputs, identifier: str) -> bool:
+    return not inputs.options.kinds or inputs.verifications[identifier].kind in inputs.options.kinds
+
+
+def _item(inputs: Inputs, world: World, verification: Verification, skip: SkipReason | None) -> PlanItem:
+    spec = verification.spec
+    needs = needed_capabilities(verification)
+    policy = resolve_policy(inputs.policy)
+    skip, unreachable, reason = _decide(inputs.stack.spec, world, verification, needs, skip)
+    return PlanItem(
+        id=verification.id,
+        kind=verification.kind,
+        title=spec.title,
+        area=verification.area,
+        severity=spec.severity,
+        gating=spec.severity in policy.gates or verification.id in policy.require,
+        source=Source(file=verification.source, line=verification.loaded.document.mark(("title",)).line),
+        effects=spec.effects,
+        expectations=resolved_expectations(verification, inputs.objectives),
+        covers=spec.covers,
+        why=spec.why,
+        remedy=spec.remedy,
+        uses=spec.uses,
+        needs=tuple(sorted(needs)),
+        predicted_s=_predicted(inputs, verification),
+        time_limit_s=spec.time_limit or _time_limit(inputs, verification),
+        skip=skip,
+        unreachable=unreachable,
+        reason=reason,
+    )
+
+
+def resolved_expectations(verification: Verification, objectives: Mapping[str, str]) -> tuple[Expectation, ...]:
+    """Expectations in base units, objectives filled in. Raises SpecError naming the line."""
+    lookup = lookup_in({f"objectives.{name}": value for name, value in objectives.items()})
+    document = verification.loaded.document
+    problems, resolved = [], []
+    for name, expectation in verification.spec.expectations().items():
+        try:
+            resolved.append(expectation.resolved(name, lambda text: substitute(text, lookup)))
+        except (UsageError, ValueError) as error:
+            problems.append(document.problem(("expect", name), f"expect.{name}: {error}"))
+    if problems:
+        raise SpecError(problems)
+    return tuple(resolved)
+
+
+def needed_capabilities(verification: Verification) -> frozenset[Capability]:
+    """What an item cannot do without; validates the parameters of its probe, faults or method on the way."""
+    document, spec = verification.loaded.document, verification.spec
+    try:
+        own = frozenset(Capability(name) for name in spec.needs)
+    except ValueError as error:
+        allowed = ", ".join(capability.value for capability in Capability)
+        raise SpecError([document.problem(("needs",), f"needs: {error}; allowed: {allowed}")]) from None
+    return own | _by_kind(verification) | _by_effect(spec.effects)
+
+
+def _by_effect(effect: Effect) -> frozenset[Capability]:
+    return frozenset() if effect is Effect.READ else frozenset({Capability.WRITE})
+
+
+def _by_kind(verification: Verification) -> frozenset[Capability]:
+    spec = verification.spec
+    match verification.kind:
+        case Kind.CHECK:
+            return _needs_of(verification, PROBES, (spec.probe, ("probe",)), (spec.with_, ("with",)))
+        case Kind.DRILL:
+            needs = _needs_of(verification, METHODS, (spec.method, ("method",)), (spec.with_, ("with",)))
+            return needs | {Capability.SCRATCH_POSTGRES}
+        case Kind.CHAOS:
+            needs = frozenset[Capability]()
+            for index, fault in enumerate(spec.faults):
+                for name, parameters in fault.items():
+                    place = ("faults", index, name)
+                    needs |= _needs_of(verification, FAULTS, (name, place), (parameters, place))
+            return needs
+        case _:
+            return frozenset({Capability.LOAD, Capability.APPLICATION})
+
+
+def _needs_of(
+    verification: Verification, registry: Registry[Any], name: Placed, parameters: Placed
+) -> frozenset[Capability]:
+    """What an extension needs; its parameters are validated where they stand in the file."""
+    document = verification.loaded.document
+    try:
+        extension = registry.load(name[0])
+    except UsageError as error:
+        raise SpecError([document.problem(name[1], str(error))]) from None
+    document.validate(extension.parameters, data=parameters[0] or {}, at=parameters[1])
+    needs: frozenset[Capability] = extension.needs
+    return needs
+
+
+def _decide(
+    stack: StackSpec,
+    world: World,
+    verification: Verification,
+    needs: frozenset[Capability],
+    skip: SkipReason | None,
+) -> tuple[SkipReason | None, str | None, str]:
+    """(skip, unreachable, reason) of an item."""
+    if skip is not None:
+        return skip, None, "left out by --skip"
+    if not applies(stack, verification.spec.applies_when):
+        return SkipReason.NOT_APPLICABLE, None, f"the stack file declares no {verification.spec.applies_when}"
+    if world.failure is not None:
+        return None, f"the stack did not start: {world.failure}", ""
+    lacking = sorted(needs - world.capabilities) if world.capabilities is not None else []
+    silent = [capability for capability in lacking if declared(stack, capability)]
+    if silent:
+        return None, "; ".join(dict.fromkeys(_why(world, one) for one in silent)), ""
+    if lacking:
+        return (
+            SkipReason.UNSUPPORTED,
+            None,
+            "; ".join(dict.fromkeys(f"{one.value}: {_why(world, one)}" for one in lacking)),
+        )
+    return None, None, ""
+
+
+def _why(world: World, capability: Capability) -> str:
+    return (world.missing or {}).get(capability.value, f"the runtime has no {capability.value}")
+
+
+def declared(stack: StackSpec, capability: Capability) -> bool:
+    """Whether the stack file names the service that should give a capability: then its silence is UNKNOWN."""
+    if capability is Capability.SQL:
+        return stack.data.service in stack.services
+    if capability is Capability.APPLICATION:
+        return stack.contract.service in stack.services
+    return False
+
+
+def applies(stack: StackSpec, condition: str | None) -> bool:
+    """Whether the stack declares the fact that a verification depends on. Raises UsageError for an unknown fact."""
+    if condition is None:
+        return True
+    known = {
+        "standbys": any(
+            service.model_extra and service.model_extra.get("standbys") for service in stack.services.values()
+        ),
+        "tenants": len(stack.contract.tenants) > 1,
+        "vectors": any(table.vector for table in stack.data.tables.values()),
+        "corpus": stack.corpus is not None,
+        "backups": bool(stack.backups),
+    }
+    if condition not in known:
+        raise UsageError(f"applies_when: unknown fact {condition!r} (known: {', '.join(sorted(known))})")
+    return known[condition]
+
+
+def _predicted(inputs: Inputs, verification: Verification) -> float:
+    spec = verification.spec
+    if verification.kind is Kind.LOAD:
+        duration: float = inputs.suite.durations.get(verification.id, spec.duration)
+        return duration + float(spec.warm_up) + LOAD_OVERHEAD_S
+    return PREDICTED_S[verification.kind]
+
+
+def _time_limit(inputs: Inputs, verification: Verification) -> float:
+    return TIME_LIMIT_S[verification.kind] + (
+        _predicted(inputs, verification) if verification.kind is Kind.LOAD else 0.0
+    )
+
+
+def _within_duration(plan: Plan, max_duration_s: float | None) -> Plan:
+    """Drop items from the end until the prediction fits; what is dropped holds the verdict."""
+    if max_duration_s is None:
+        return plan
+    items = list(plan.items)
+    for index in range(len(items) - 1, -1, -1):
+        if Plan(items=tuple(items)).predicted_s <= max_duration_s:
+            break
+        if items[index].runs:
+            reason = f"left out by --max-duration {format_seconds(max_duration_s)}"
+            items[index] = replace(items[index], skip=SkipReason.DROPPED, reason=reason)
+    return Plan(items=tuple(items))

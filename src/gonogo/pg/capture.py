@@ -1,0 +1,125 @@
+"""The application's own search: which statement it sends, in which transaction, with which query vector."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import DeadlineExceeded, NotMeasurable
+from gonogo.pg.sessions import Connection
+from gonogo.pg.statements import POLL_SECONDS, Statement, StatementLog, statements_logged
+
+OPERATOR = re.compile(r"<=>|<->|<#>|<\+>|<~>|<%>")
+ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
+TRANSACTION_ENDS = re.compile(r"^\s*(begin|start\s+transaction|commit|end|rollback|abort)\b", re.IGNORECASE)
+SETS_SOMETHING = re.compile(r"^\s*(set\s|select\s+(pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
+VECTOR_TEXT = re.compile(r"\[\s*-?[\d.][^\[\]']*\]")
+FLUSH_SECONDS = 2.0
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Captured:
+    """A search as the application sent it. `prelude`: what it had set in the same transaction before."""
+
+    statement: str
+    parameters: tuple[str | None, ...]
+    role: str
+    operator: str
+    prelude: tuple[Statement, ...] = ()
+
+    @property
+    def vector(self) -> str | None:
+        """The query vector, as text; None where the statement holds none that can be read."""
+        for text in (*(parameter for parameter in self.parameters if parameter), self.statement):
+            if match := VECTOR_TEXT.search(text):
+                return match[0]
+        return None
+
+
+def capture(
+    connection: Connection, *, role: str, table: str | None, act: Sequence[Callable[[], None]], deadline: Deadline
+) -> list[Captured]:
+    """Do each thing of `act` (issue a search through the application) and return the search that it led to.
+
+    `connection` is a superuser's. Only statements of `role` that mention `table` and order by a distance count. When
+    others search at the same moment, the thing is done again until only its own search is left. One capture at a time,
+    please: the caller holds a lock. Raises NotMeasurable when no such statement appears.
+    """
+    with statements_logged(connection, deadline):
+        return [_one(connection, role=role, table=table, act=once, deadline=deadline) for once in act]
+
+
+def _one(
+    connection: Connection, *, role: str, table: str | None, act: Callable[[], None], deadline: Deadline
+) -> Captured:
+    common: dict[tuple[str, tuple[str | None, ...]], Captured] | None = None
+    for _ in range(TRIES):
+        seen = {
+            (found.statement, found.parameters): found
+            for found in _searches_during(connection, role=role, table=table, act=act, deadline=deadline)
+        }
+        common = seen if common is None else {key: found for key, found in common.items() if key in seen}
+        if len(common) == 1:
+            return next(iter(common.values()))
+    if not common:
+        about = f" about {table}" if table else ""
+        raise NotMeasurable(f"the log shows no statement of {role}{about} that orders by a vector distance")
+    raise NotMeasurable("others search all the time: which statement is the captured one cannot be told")
+
+
+def _searches_during(
+    connection: Connection, *, role: str, table: str | None, act: Callable[[], None], deadline: Deadline
+) -> list[Captured]:
+    log = StatementLog(connection)
+    act()
+    statements: list[Statement] = []
+    found: list[Captured] = []
+
+    def arrived() -> bool:
+        statements.extend(one for one in log.read() if one.role == role)
+        found[:] = searches(statements, table)
+        return bool(found)
+
+    try:
+        deadline.within(FLUSH_SECONDS).poll(arrived, every_seconds=POLL_SECONDS, what="the search reaches the log")
+    except DeadlineExceeded:
+        deadline.check("the search reaches the log")
+    return found
+
+
+def searches(statements: Sequence[Statement], table: str | None) -> list[Captured]:
+    """The nearest-neighbour searches among the logged statements of one role."""
+    found = []
+    for index, one in enumerate(statements):
+        operator = OPERATOR.search(one.statement)
+        if operator is None or not ORDERED.search(one.statement) or not _mentions(one.statement, table):
+            continue
+        found.append(
+            Captured(
+                statement=one.statement,
+                parameters=one.parameters,
+                role=one.role,
+                operator=operator[0],
+                prelude=prelude_of(statements[:index], one.session),
+            )
+        )
+    return found
+
+
+def prelude_of(earlier: Sequence[Statement], session: str) -> tuple[Statement, ...]:
+    """What a session had set since its transaction began, in order."""
+    prelude: list[Statement] = []
+    for one in reversed([statement for statement in earlier if statement.session == session]):
+        if TRANSACTION_ENDS.match(one.statement):
+            break
+        if SETS_SOMETHING.match(one.statement):
+            prelude.append(one)
+    return tuple(reversed(prelude))
+
+
+def _mentions(statement: str, table: str | None) -> bool:
+    name = (table or "").rpartition(".")[2].strip('"')
+    return re.search(rf"\b{re.escape(name)}\b", statement) is not None

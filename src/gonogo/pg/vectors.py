@@ -1,0 +1,204 @@
+"""The exact oracle: nearest neighbours computed by gonogo itself, and what an index makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from psycopg import sql as compose
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.pg.sessions import Connection
+
+Floats = npt.NDArray[np.float64]
+
+RELATIVE_TIE = 1e-6  # the server computes in single precision: closer than this is equally near
+BLOCK_ROWS = 20_000
+BYTES_LIMIT = 2 * 2**30
+BOOTSTRAP_SAMPLES = 2000
+BOOTSTRAP_SEED = 20_260_101
+HEADER_BYTES = 4  # dimensions and a reserved number precede the values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vectors:
+    """The stored vectors of a table: one key, one tenant ("" without tenants) and one row of `values` each."""
+
+    keys: npt.NDArray[np.str_]
+    tenants: npt.NDArray[np.str_]
+    values: npt.NDArray[np.float32]
+
+    def of_tenant(self, tenant: str | None) -> Vectors:
+        """Only one tenant's; all for None."""
+        if tenant is None:
+            return self
+        mask = self.tenants == tenant
+        return Vectors(keys=self.keys[mask], tenants=self.tenants[mask], values=self.values[mask])
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean with its 95 % bootstrap interval over `n` samples."""
+
+    mean: float
+    low: float
+    high: float
+    n: int
+
+
+# --- reading
+
+
+def fetch_vectors(connection: Connection, *, table: str, key: str, tenant: str | None, vector: str) -> Vectors:
+    """Read all vectors of a table as `connection` sees them. `table` and `key` are SQL, the rest column names.
+
+    NULL vectors are left out. Raises NotMeasurable for an empty table, one that is too large, and vectors that are
+    not all of one size.
+    """
+    statement = compose.SQL("SELECT ({})::text, {}, {} FROM {} WHERE {} IS NOT NULL").format(
+        compose.SQL(key),  # type: ignore[arg-type] - quoted by the server or by catalog.row_key
+        compose.SQL("{}::text").format(compose.Identifier(tenant)) if tenant else compose.SQL("''"),
+        compose.Identifier(vector),
+        compose.SQL(table),  # type: ignore[arg-type] - regclass text, quoted by the server
+        compose.Identifier(vector),
+    )
+    keys: list[str] = []
+    tenants: list[str] = []
+    payloads: list[bytes] = []
+    size_bytes = 0
+    with connection.transaction(), connection.cursor(name="gonogo_vectors", binary=True) as cursor:
+        cursor.itersize = BLOCK_ROWS
+        for row in cursor.execute(statement):
+            keys.append(row[0])
+            tenants.append(row[1] or "")
+            payloads.append(row[2])
+            size_bytes += len(row[2])
+            if size_bytes > BYTES_LIMIT:
+                raise NotMeasurable(f"the vectors of {table} need more than {BYTES_LIMIT >> 30} GiB of memory")
+    return Vectors(keys=np.array(keys), tenants=np.array(tenants), values=parse_payloads(payloads, table))
+
+
+def parse_payloads(payloads: Sequence[bytes], table: str) -> npt.NDArray[np.float32]:
+    """Vectors in pgvector's binary form (vector or halfvec) as one matrix. Raises NotMeasurable."""
+    if not payloads:
+        raise NotMeasurable(f"{table} holds no vectors")
+    sizes = {len(payload) for payload in payloads}
+    if len(sizes) > 1:
+        raise NotMeasurable(f"the vectors of {table} are not all of one size")
+    dimensions = int.from_bytes(payloads[0][:2], "big")
+    width, rest = divmod(sizes.pop() - HEADER_BYTES, dimensions) if dimensions else (0, 1)
+    if rest or width not in {2, 4}:
+        raise NotMeasurable(f"the vectors of {table} are of a type that gonogo cannot read")
+    raw = np.frombuffer(b"".join(payloads), dtype=np.uint8).reshape(len(payloads), -1)[:, HEADER_BYTES:]
+    values = np.ascontiguousarray(raw).view(">f2" if width == 2 else ">f4")
+    return values.astype(np.float32)
+
+
+def parse_text(vector: str) -> Floats:
+    """A vector in pgvector's text form.
+
+    >>> parse_text("[1,-2.5,3e-1]").tolist()
+    [1.0, -2.5, 0.3]
+    """
+    try:
+        return np.array([float(part) for part in vector.strip().strip("[]").split(",")], dtype=np.float64)
+    except ValueError as error:
+        raise NotMeasurable(f"{vector[:40]!r} is not a vector") from error
+
+
+def as_text(vector: npt.NDArray[Any]) -> str:
+    """A vector as the server reads it.
+
+    >>> as_text(np.array([1.0, -2.5]))
+    '[1.0,-2.5]'
+    """
+    return "[" + ",".join(map(repr, vector.astype(np.float32).astype(float).tolist())) + "]"
+
+
+# --- distances
+
+
+def distances(queries: Floats, values: npt.NDArray[Any], operator: str) -> Floats:
+    """Distances of every query to every value, as the operator of pgvector defines them. Raises NotMeasurable.
+
+    `<=>` cosine, `<->` Euclidean, `<#>` negative inner product, `<+>` taxicab. A zero vector has no cosine: NaN.
+    """
+    if queries.shape[1] != values.shape[1]:
+        raise NotMeasurable(f"query vectors have {queries.shape[1]} dimensions, stored ones {values.shape[1]}")
+    stored = values.astype(np.float64)
+    match operator:
+        case "<=>":
+            with np.errstate(divide="ignore", invalid="ignore"):
+                norms = np.linalg.norm(queries, axis=1)[:, None] * np.linalg.norm(stored, axis=1)[None, :]
+                cosine: Floats = 1 - np.clip((queries @ stored.T) / norms, -1, 1)
+            return cosine
+        case "<#>":
+            negative: Floats = -(queries @ stored.T)
+            return negative
+        case "<->":
+            return np.stack([np.linalg.norm(stored - one, axis=1) for one in queries])
+        case "<+>":
+            return np.stack([np.abs(stored - one).sum(axis=1) for one in queries])
+    raise NotMeasurable(f"gonogo has no exact computation for the operator {operator}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exact:
+    """The truth about one query: the keys of its nearest neighbours, best first, and everybody's distance."""
+
+    keys: tuple[str, ...]
+    limit: float  # the k-th smallest distance: whoever is as near belongs to the answer
+    by_key: Mapping[str, float]
+
+    @property
+    def wanted(self) -> int:
+        """How many neighbours there are to find: k, or fewer where there are fewer."""
+        return len(self.keys)
+
+
+def exact_top(queries: Floats, stored: Vectors, k: int, operator: str) -> list[Exact]:
+    """The exact `k` nearest neighbours of every query. Raises NotMeasurable where there is nothing to compare."""
+    if not len(stored) or not len(queries):
+        raise NotMeasurable("there are no vectors to compare")
+    if not np.isfinite(queries).all():
+        raise NotMeasurable("a query vector holds values that are no numbers")
+    found = []
+    for one in np.atleast_2d(queries):
+        all_distances = distances(one[None, :], stored.values, operator)[0]
+        usable = np.flatnonzero(np.isfinite(all_distances))
+        if not len(usable):
+            raise NotMeasurable("no stored vector has a distance to the query")
+        near = usable[np.argsort(all_distances[usable], kind="stable")[:k]]
+        found.append(
+            Exact(
+                keys=tuple(stored.keys[near].tolist()),
+                limit=float(all_distances[near[-1]]),
+                by_key=dict(zip(stored.keys.tolist(), all_distances.tolist(), strict=True)),
+            )
+        )
+    return found
+
+
+def recall(exact: Exact, returned: Sequence[str]) -> float:
+    """The share of the true neighbours that was returned. Equally near ones count, doubles and strangers do not."""
+    tolerance = RELATIVE_TIE * max(abs(exact.limit), 1.0)
+    distinct = dict.fromkeys(returned)
+    right = sum(exact.by_key.get(key, np.inf) <= exact.limit + tolerance for key in distinct)
+    return min(right, exact.wanted) / exact.wanted
+
+
+def mean_with_interval(samples: Sequence[float]) -> Interval:
+    """Mean and 95 % bootstrap interval, the same for the same samples. Raises NotMeasurable without samples."""
+    if not samples:
+        raise NotMeasurable("there are no samples")
+    values = np.asarray(samples, dtype=np.float64)
+    random = np.random.default_rng(BOOTSTRAP_SEED)
+    means = values[random.integers(len(values), size=(BOOTSTRAP_SAMPLES, len(values)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(mean=float(values.mean()), low=float(low), high=float(high), n=len(values))

@@ -1,0 +1,226 @@
+"""What every report says in the same words: scope, rows of a table, key figures."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from gonogo.core.finding import ExpectationResult, Finding
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Kind, Outcome, Verdict
+from gonogo.core.quantity import format_bytes, format_seconds, format_value
+from gonogo.judge.judgement import Judgement
+
+MEANING = {
+    Verdict.GO: "Every gate of the suite holds.",
+    Verdict.NO_GO: "At least one gate fails.",
+    Verdict.HOLD: "No gate is known to fail, but something that gates was not proven.",
+    Verdict.PARTIAL: "What was selected holds. It is only a part of the suite, so this is no GO.",
+}
+SCORE_NEVER_DECIDES = (
+    "The score never decides: the verdict is the conjunction of the gates. "
+    "Coverage says how much of the weight was measured at all."
+)
+EXERCISES = (Kind.DRILL, Kind.CHAOS, Kind.LOAD)
+KEY_FIGURES = {  # what an operator asks first, in this order
+    "rto": "RTO",
+    "rto_degraded": "RTO, degraded",
+    "restore_time": "Restore time",
+    "rpo": "RPO, ledger",
+    "exposed_rpo": "RPO, exposed",
+    "write_outage": "Write outage",
+    "acknowledged_rows_lost": "Acknowledged rows lost",
+    "p50": "Latency p50",
+    "p95": "Latency p95",
+    "p99": "Latency p99",
+    "throughput": "Throughput",
+    "error_rate": "Error rate",
+    "recall_at_10": "Recall at 10",
+}
+WORDS = {"api": "API", "rto": "RTO", "rpo": "RPO", "llm": "LLM", "tls": "TLS", "sql": "SQL", "id": "ID", "ids": "IDs"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An id that the verdict names; `finding` is None where nothing of that id was planned."""
+
+    id: str
+    reason: str
+    finding: Finding | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number worth a tile: its value, the limit it was held against, and whose it is."""
+
+    name: str
+    label: str
+    value: str
+    limit: str
+    n: int | None
+    outcome: Outcome | None  # None: nothing was expected of it
+    finding: Finding
+    badness: tuple[int, float]  # larger is worse
+
+
+def words(name: str) -> str:
+    """A name of the code as people write it.
+
+    >>> [words(name) for name in ("vector_index", "api", "p95")]
+    ['Vector index', 'API', 'P95']
+    """
+    parts = [WORDS.get(part, part) for part in name.split("_")]
+    return " ".join([parts[0][:1].upper() + parts[0][1:], *parts[1:]])
+
+
+def instant(text: str | None) -> str:
+    """An ISO instant for people, in UTC.
+
+    >>> instant("2026-11-24T17:46:41.123+01:00")
+    '2026-11-24 16:46:41 UTC'
+    """
+    if text is None:
+        return "unknown"
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return f"{aware.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def percent(share: float) -> str:
+    """A share as whole percent; only all of it is 100 %.
+
+    >>> percent(0.999), percent(1.0), percent(0.001)
+    ('99 %', '100 %', '0 %')
+    """
+    return f"{int(share * 100 + 1e-9)} %"
+
+
+def score_text(score: float | None) -> str:
+    """A score of 0-100, rounded down to one digit; None was not measured.
+
+    >>> score_text(99.97), score_text(None)
+    ('99.9', 'not measured')
+    """
+    return "not measured" if score is None else f"{int(score * 10 + 1e-9) / 10:g}"
+
+
+def data_size(judgement: Judgement) -> str:
+    """How much data the verdict is about: `195.2 MiB; chunks 10,344 rows`."""
+    size = judgement.stack.data_size
+    parts = [format_bytes(size["bytes"])] if isinstance(size.get("bytes"), (int, float)) else []
+    rows = size.get("rows")
+    if isinstance(rows, dict) and rows:
+        parts.append(", ".join(f"{table} {count:,} rows" for table, count in rows.items() if isinstance(count, int)))
+    return "; ".join(parts) or "unknown"
+
+
+def scope(judgement: Judgement) -> list[tuple[str, str]]:
+    """What the verdict is about, as label and text."""
+    commit, until = judgement.commit, judgement.valid_until
+    rows = [
+        ("Stack", f"{judgement.stack.name} on {judgement.stack.runtime}"),
+        ("Commit", commit or "unknown"),
+        ("Data", data_size(judgement)),
+        ("Suite", judgement.suite or "none"),
+        ("Policy", judgement.policy or "none"),
+        ("Started", instant(judgement.started_at)),
+        ("Took", "unknown" if judgement.wall_s is None else format_seconds(judgement.wall_s)),
+        ("Judged as of", instant(judgement.judged_as_of)),
+    ]
+    return [*rows, ("Holds until", instant(until))] if until else rows
+
+
+def named(judgement: Judgement, ids: Iterable[str]) -> list[Row]:
+    """The findings of `ids`, in order, each with its reason."""
+    by_id = {finding.id: finding for finding in judgement.findings}
+    return [Row(id=one, reason=by_id[one].reason if one in by_id else "", finding=by_id.get(one)) for one in ids]
+
+
+def unproven(judgement: Judgement) -> list[Row]:
+    """What the verdict does not cover: accepted, unsupported, dropped, absent."""
+    by_id = {finding.id: finding for finding in judgement.findings}
+    return [Row(id=one.id, reason=one.reason, finding=by_id.get(one.id)) for one in judgement.not_proven]
+
+
+def waived(judgement: Judgement) -> list[Finding]:
+    """Failures whose gate a waiver lifts."""
+    return [finding for finding in judgement.findings if finding.waiver is not None]
+
+
+def counts(judgement: Judgement) -> dict[Outcome, int]:
+    """How many findings have each outcome."""
+    found = Counter(finding.outcome for finding in judgement.findings)
+    return {outcome: found[outcome] for outcome in Outcome}
+
+
+def outcome_text(finding: Finding) -> str:
+    """Its outcome, with what lifts or limits it: `FAIL, waived until 2027-01-31`."""
+    if finding.waiver is not None:
+        return f"{finding.outcome}, waived until {finding.waiver.expires}"
+    return finding.outcome.value
+
+
+def figures(finding: Finding) -> list[Figure]:
+    """The numbers of one load profile, scenario or drill, those with a limit first; of each name the worst."""
+    limits = {result.observation: result for result in finding.expectations}
+    made = [_figure(finding, one, limits.get(one.name)) for one in finding.observations if _is_number(one)]
+    order = list(KEY_FIGURES)
+    return sorted(
+        _worst(made).values(),
+        key=lambda one: (one.outcome is None, order.index(one.name) if one.name in order else len(order)),
+    )
+
+
+def key_figures(judgement: Judgement) -> list[Figure]:
+    """The worst of each key figure over all drills, scenarios and load profiles."""
+    exercises = [finding for finding in judgement.findings if finding.kind in EXERCISES]
+    worst = _worst(figure for finding in exercises for figure in figures(finding))
+    return [worst[name] for name in KEY_FIGURES if name in worst]
+
+
+def _worst(made: Iterable[Figure]) -> dict[str, Figure]:
+    worst: dict[str, Figure] = {}
+    for figure in made:
+        if figure.name not in worst or figure.badness > worst[figure.name].badness:
+            worst[figure.name] = figure
+    return worst
+
+
+def _figure(finding: Finding, one: Observation, limit: ExpectationResult | None) -> Figure:
+    assert isinstance(one.value, (int, float))
+    good_when_large = limit.matcher == "at_least" if limit else one.name in {"throughput", "recall_at_10"}
+    rank = {Outcome.FAIL: 2, Outcome.UNKNOWN: 1}.get(limit.outcome, 0) if limit else 0
+    return Figure(
+        name=one.name,
+        label=KEY_FIGURES.get(one.name, words(one.name)),
+        value=format_value(one.value, one.unit),
+        limit=limit.expected if limit else "",
+        n=one.n,
+        outcome=limit.outcome if limit else None,
+        finding=finding,
+        badness=(rank, -one.value if good_when_large else one.value),
+    )
+
+
+def _is_number(one: Observation) -> bool:
+    return isinstance(one.value, (int, float)) and not isinstance(one.value, bool)
+
+
+def first_line(text: str) -> str:
+    """The first line that says something.
+
+    >>> first_line("\\nCREATE INDEX;\\nand so on")
+    'CREATE INDEX;'
+    """
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def on_one_line(text: str) -> str:
+    """All white space made single spaces."""
+    return re.sub(r"\s+", " ", text).strip()
