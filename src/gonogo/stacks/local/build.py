@@ -46,18 +46,25 @@ def template_key(declared: Mapping[str, Declared], site: Site) -> str:
             bindir = str(one.path(one.parameters.bindir)) if one.parameters.bindir else None
             parts.append([name, find_binaries(bindir, site.account).version, _without(one, "standbys", "image")])
     for name, one in sorted(seeding(declared).items()):
-        parameters: HttpParameters = one.parameters
-        files = [one.path(file) for file in (parameters.seed.files if parameters.seed else ())]
-        source = source_of(one, site)
-        relevant = {"workdir", "migrate", "seed", "environment"} | (set() if parameters.migrate else {"command"})
-        parts.append(
-            [
-                name,
-                parameters.model_dump(mode="json", include=relevant),
-                content_hash([*files, *([source] if source else [])]),
-            ]
-        )
+        parts.append([name, _filling(one, site)])
     return key_of(*parts)
+
+
+def _filling(one: Declared, site: Site) -> dict[str, Any]:
+    """What decides how a service fills the database: its commands, the files and variables that it names for that.
+
+    Without a migrate command the service itself migrates, without named files its whole source counts.
+    """
+    parameters: HttpParameters = one.parameters
+    kept = {"workdir", "migrate", "seed"} | (set() if parameters.migrate else {"command"})
+    source = source_of(one, site)
+    files = [one.path(file) for file in parameters.seed.files] if parameters.seed else []
+    variables = parameters.seed.variables if parameters.seed else tuple(parameters.environment)
+    return {
+        **parameters.model_dump(mode="json", include=kept),
+        "environment": {variable: parameters.environment.get(variable) for variable in variables},
+        "content": content_hash(files or ([source] if source else [])),
+    }
 
 
 def _without(one: Declared, *keys: str) -> dict[str, Any]:

@@ -20,12 +20,13 @@ from gonogo.stacks.started import Started
 class SeedSpec(Spec):
     """How the database is filled once, before the first start; the result is kept as a template.
 
-    `files` decide, with the command, when it must run again. Generated secrets differ in every run: a seed must not
-    store them.
+    `files` and environment `variables` decide, with the command, when it must run again. Generated secrets differ in
+    every run: a seed must not store them.
     """
 
     command: tuple[str, ...] = Field(min_length=1)
     files: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
     timeout: Seconds = 600.0
 
 
