@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gonogo.core.deadline import Deadline
@@ -20,6 +21,7 @@ from gonogo.judge.expectations import judge_expectation
 from gonogo.rundir.directory import Recorder, RunDirectory
 from gonogo.spec.content import Verification
 from gonogo.spec.references import lookup_in
+from gonogo.spec.verification import LoadSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import RunServices, Stack
 
@@ -76,17 +78,39 @@ class ItemRunner:
     def _load(self, context: Context, verification: Verification) -> None:
         from gonogo.runners.load import run_load
 
-        run_load(context, verification.spec, duration_seconds=self.inputs.suite.durations.get(verification.id))
+        duration = self.inputs.suite.durations.get(verification.id)
+        run_load(
+            context, verification.spec, duration_seconds=duration, changes=dict(self.inputs.options.with_changes)
+        )
 
     def _chaos(self, context: Context, verification: Verification) -> None:
         from gonogo.runners.chaos import run_chaos
 
-        run_chaos(context, verification.spec, steady_state=lambda: self._steady_state(context, verification))
+        run_chaos(
+            context,
+            verification.spec,
+            steady_state=lambda: self._steady_state(context, verification),
+            load=self._load_beneath(verification),
+            fault_changes=self.inputs.options.fault_changes,
+        )
+
+    def _load_beneath(self, verification: Verification) -> tuple[LoadSpec, Path] | None:
+        """The load profile that lends a scenario its traffic, and its file."""
+        name = verification.spec.during.load
+        if name is None:
+            return None
+        profile = self.inputs.verifications.get(name)
+        if profile is None or profile.kind is not Kind.LOAD:
+            raise NotMeasurable(f"during.load: {name} is no load profile")
+        return profile.spec, profile.loaded.path
 
     def _drill(self, context: Context, verification: Verification) -> None:
         from gonogo.runners.drill import run_drill
 
-        run_drill(context, verification.spec)
+        options = self.inputs.options
+        run_drill(
+            context, verification.spec, artefact_defect=options.artefact_defect, changes=dict(options.with_changes)
+        )
 
     def _steady_state(self, context: Context, verification: Verification) -> str | None:
         """None when every check of the scenario's steady state passes now, else the reason."""
