@@ -1,0 +1,1 @@
+"""The reference service with one named defect: what gonogo's checks are shown to notice. Never deploy it."""
