@@ -14,6 +14,7 @@ from gonogo.core.outcome import Kind, Severity
 from gonogo.core.plan import ResolvedPolicy
 from gonogo.core.quantity import parse_quantity
 from gonogo.spec.content import Verification, find_config, find_verifications
+from gonogo.spec.defect import DefectSpec
 from gonogo.spec.loader import Document, Loaded, load, parse
 from gonogo.spec.stack import StackSpec
 from gonogo.spec.suite import PolicySpec, SuiteSpec
@@ -42,6 +43,7 @@ class RunOptions:
     objective_changes: Mapping[str, str | int | float] = field(default_factory=dict)
     fault_changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     with_changes: Mapping[str, Any] = field(default_factory=dict)
+    sql_defect: DefectSpec | None = None  # statements that break the started stack before it is looked at
     artefact_defect: str | None = None
     application_source: Path | None = None
 

@@ -79,9 +79,7 @@ class ItemRunner:
         from gonogo.runners.load import run_load
 
         duration = self.inputs.suite.durations.get(verification.id)
-        run_load(
-            context, verification.spec, duration_seconds=duration, changes=dict(self.inputs.options.with_changes)
-        )
+        run_load(context, verification.spec, duration_seconds=duration, changes=dict(self.inputs.options.with_changes))
 
     def _chaos(self, context: Context, verification: Verification) -> None:
         from gonogo.runners.chaos import run_chaos

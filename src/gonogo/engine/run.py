@@ -197,6 +197,11 @@ def _measured(
     """Discover, plan, execute; returns the seconds that went into gonogo's own work between the items."""
     began = time.monotonic()
     facts = discover(stack)
+    if inputs.options.sql_defect is not None:
+        from gonogo.engine.sabotage import apply_sql
+
+        apply_sql(inputs.options.sql_defect, stack, facts, Deadline.after(STACK_START_S, interruption))
+        facts = discover(stack)
     directory.write(FACTS, facts.to_json())
     context = _judging_context(inputs, directory.run_id, runtime=stack.runtime, facts=facts)
     directory.write(CONTEXT, context.to_json())

@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from gonogo.rundir.files import append_line, write_atomically
 
 UNDO = "undo.ndjson"
 FORMAT = 1
+UNBORN = ".new-"
+STILLBORN_SECONDS = 3600.0
 
 
 def state_root() -> Path:
@@ -73,11 +76,14 @@ class RunState:
 
     def __init__(self, identity: RunIdentity) -> None:
         self.path = state_root() / identity.run_id
-        self.path.mkdir(mode=0o700, parents=True)
-        self._lock = _take_lock(self.path)
-        if self._lock is None:
+        if self.path.exists():
             raise HarnessError(f"run {identity.run_id} is already running")
-        write_atomically(self.path / "run.json", json.dumps(asdict(identity)).encode())
+        # Made under another name and locked before anybody can see it: `clean` would take an unlocked one for dead.
+        fresh = self.path.with_name(f"{UNBORN}{identity.run_id}")
+        fresh.mkdir(mode=0o700, parents=True)
+        self._lock = _take_lock(fresh)
+        write_atomically(fresh / "run.json", json.dumps(asdict(identity)).encode())
+        fresh.rename(self.path)
         self.journals = (self.path / UNDO, Path(identity.run_directory) / UNDO)
         self._count = 0
         self._guard = threading.Lock()
@@ -145,6 +151,9 @@ def dead_runs() -> tuple[list[PastRun], list[str]]:
     dead, living = [], []
     root = state_root()
     for path in sorted(root.iterdir()) if root.is_dir() else []:
+        if path.name.startswith(UNBORN):
+            _remove_stillborn(path)
+            continue
         lock = _take_lock(path)
         if lock is None:
             living.append(path.name)
@@ -168,6 +177,12 @@ def open_records(journal: Path) -> list[UndoRecord]:
         else:
             found[entry["id"]] = UndoRecord(id=entry["id"], kind=entry["kind"], data=entry["data"])
     return list(reversed(found.values()))
+
+
+def _remove_stillborn(path: Path) -> None:
+    """A run that was killed before its folder had its name had started nothing."""
+    if time.time() - path.stat().st_mtime > STILLBORN_SECONDS:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _identity(path: Path) -> RunIdentity:

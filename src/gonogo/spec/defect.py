@@ -39,7 +39,6 @@ class DefectSpec(Spec):
     on: str | None = None  # a service or standby; default the main database
     reconnect: str | None = None
     reference: str | None = None
-    environment: dict[str, str] = Field(default_factory=dict)  # of the application, together with `reference`
     stack: dict[str, Any] | None = None
     fault: dict[str, dict[str, Any]] | None = None
     artefact: str | None = None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from gonogo.stacks.local.processes import (
     all_processes,
@@ -24,21 +22,15 @@ POSTGRES = "postgres"
 SHOWN_BYTES = 120
 
 
-def undo_process(data: Mapping[str, Any]) -> None:
-    """Undo a "process" record: end the process it names, or everything with its mark. Raises StackError."""
-    pid = data.get("pid")
-    if pid is None:
-        kill_marked(str(data["run_id"]), Path(data["scratch"]))
-    elif data.get("boot_id") == boot_id():
-        end(lambda: _recorded(int(pid), data.get("start")))
+def end_recorded(pid: int, start: int | None) -> None:
+    """SIGKILL a recorded process and what is below it, unless its pid belongs to another one by now."""
+    end(lambda: _recorded(pid, start))
 
 
-def undo_scratch(data: Mapping[str, Any]) -> None:
-    """Undo a "scratch" record: end what still works in the folder, free its clusters' memory, remove it."""
-    scratch = Path(data["path"])
-    run_id = data.get("run_id")
+def remove_scratch(scratch: Path, run_id: str | None) -> None:
+    """End what a run still has at work, free the shared memory of its clusters, remove its scratch folder."""
     if run_id:
-        kill_marked(str(run_id), scratch)
+        kill_marked(run_id, scratch)
     if not scratch.is_dir():
         return
     for lock_file in scratch.rglob(PID_FILE):

@@ -1,0 +1,81 @@
+"""`gonogo selftest`: can the verifications fail?"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gonogo.cli._options import FOLDER, WHAT, option, options, reported
+
+if TYPE_CHECKING:
+    from gonogo.engine.selftest import Matrix
+
+
+@click.command()
+@options(WHAT)
+@option(
+    "--runtime",
+    type=click.Choice(["auto", "docker", "embedded"]),
+    default="auto",
+    show_default=True,
+    help="How the stack is run.",
+)
+@option(
+    "--out", type=FOLDER, default=None, help="Where the evidence of every run is kept. Default: reports/selftest/<id>."
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print {rows, proven, total, …} on standard output and nothing else there."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Only the matrix.")
+@reported
+def command(out: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
+    """Run every verification on the healthy stack (green) and on each of its seeded defects (red); print the matrix.
+
+    A defect runs on a stack of its own. Exit code 0: every defect that this runtime can have was noticed; 1: one was
+    not, or a verification is not green on the healthy stack; 3: interrupted, or nothing could be shown.
+    """
+    from gonogo.cli._run import DEFAULTS, run_options
+    from gonogo.engine.selftest import selftest, summary
+    from gonogo.engine.services import new_run_id
+
+    chosen = run_options(kinds=(), identifiers=(), command="gonogo selftest", **{**DEFAULTS, **given})
+    folder = (out or Path("reports/selftest") / new_run_id()).absolute()
+    began = time.monotonic()
+
+    def tell(message: str) -> None:
+        if not quiet:
+            click.echo(f"{time.monotonic() - began:7.1f}s {message}", err=True)
+
+    matrix = selftest(chosen, folder, tell)
+    if as_json:
+        click.echo(json.dumps(matrix.to_json(), indent=2, ensure_ascii=False))
+    else:
+        _print(matrix)
+        click.echo(summary(matrix, time.monotonic() - began))
+        click.echo(f"evidence: {folder}")
+    sys.exit(int(matrix.exit_code))
+
+
+def _print(matrix: Matrix) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("verification", "healthy", "seeded defect", "on it", "must be red", "proven"):
+        table.add_column(title, overflow="fold")
+    for row in matrix.rows:
+        proven = "[green]yes[/green]" if row.proven else "[red]NO[/red]" if row.shown else "[dim]not shown[/dim]"
+        missed = set(row.fails) - set(row.red)
+        names = ", ".join(f"[red]{name}[/red]" if row.shown and name in missed else name for name in row.fails)
+        table.add_row(row.id, row.healthy, row.defect_name.replace("[", "\\["), row.defect or "-", names, proven)
+    Console(highlight=False).print(table)
+    for row in matrix.rows:
+        if row.reason and not row.proven:
+            click.echo(f"{row.id} [{row.defect_name}]: {row.reason}")
+    for identifier in matrix.undefended:
+        click.echo(f"{identifier}: has no seeded defect, so nobody has seen it fail")

@@ -1,0 +1,235 @@
+"""The self-test: every verification green on the healthy stack, and red on each of its seeded defects."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gonogo.core.deadline import Interruption
+from gonogo.core.errors import GonogoError, MissingCapability
+from gonogo.core.finding import Finding
+from gonogo.core.outcome import ExitCode, Kind, Outcome
+from gonogo.core.quantity import format_seconds
+from gonogo.engine.inputs import Inputs, RunOptions, read_inputs
+from gonogo.engine.interruption import interruptible
+from gonogo.engine.plan import select
+from gonogo.engine.run import Observer, run
+from gonogo.engine.sabotage import sabotaged
+from gonogo.spec.content import Verification
+from gonogo.spec.defect import DefectSpec
+
+SIDE_BY_SIDE = 2  # stacks at a time for checks; what is timed runs alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One verification with one of its defects."""
+
+    verification: Verification
+    defect: DefectSpec
+    number: int
+
+    @property
+    def folder(self) -> str:
+        """Where the evidence of this case lies below the self-test's folder."""
+        return f"{self.verification.id}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the matrix. `red` are the expectations that failed; `fails` those that had to."""
+
+    id: str
+    healthy: str
+    defect: str  # the verification's outcome on the defect, "" where it was not run
+    defect_name: str
+    fails: tuple[str, ...]
+    red: tuple[str, ...]
+    reason: str = ""  # why it was not run, or what happened instead
+
+    @property
+    def proven(self) -> bool:
+        """Green on healthy, and every expectation that the defect names is red."""
+        return self.healthy == Outcome.PASS.value and set(self.fails) <= set(self.red)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the defect could be tried here at all."""
+        return self.defect != ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As printed by `gonogo selftest --json`."""
+        return {
+            "id": self.id,
+            "healthy": self.healthy,
+            "defect": self.defect,
+            "defect_name": self.defect_name,
+            "fails": list(self.fails),
+            "red": list(self.red),
+            "reason": self.reason,
+            "proven": self.proven,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """The whole self-test. `undefended` are verifications without any defect."""
+
+    rows: tuple[Row, ...]
+    undefended: tuple[str, ...] = ()
+    interrupted: str | None = None
+
+    @property
+    def tried(self) -> tuple[Row, ...]:
+        """The rows that count: those whose defect could be tried."""
+        return tuple(row for row in self.rows if row.shown)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0: all proven; 1: a verification that does not notice its defect, or is red on healthy; 3: not all shown."""
+        if any(not row.proven for row in self.tried) or self.undefended:
+            return ExitCode.NO_GO
+        if self.interrupted or not self.tried:
+            return ExitCode.HOLD
+        return ExitCode.GO
+
+    def to_json(self) -> dict[str, Any]:
+        """As printed by `gonogo selftest --json`."""
+        return {
+            "rows": [row.to_json() for row in self.rows],
+            "proven": sum(row.proven for row in self.tried),
+            "total": len(self.tried),
+            "not_shown": [
+                {"id": row.id, "defect_name": row.defect_name, "reason": row.reason}
+                for row in self.rows
+                if not row.shown
+            ],
+            "undefended": list(self.undefended),
+            "interrupted": self.interrupted,
+        }
+
+
+@dataclass(slots=True)
+class Ground:
+    """Where and how the cases run."""
+
+    inputs: Inputs
+    out: Path
+    tell: Callable[[str], None]
+    interruption: Interruption = field(default_factory=Interruption)
+    healthy: dict[str, Finding] = field(default_factory=dict)
+    done: int = 0
+    total: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def selftest(options: RunOptions, out: Path, tell: Callable[[str], None]) -> Matrix:
+    """Run the self-test; evidence of every run is kept below `out`. Raises UsageError for wrong content."""
+    inputs = read_inputs(options)
+    chosen = [inputs.verifications[one] for one in select(inputs)]
+    cases = [
+        Case(verification=one, defect=defect, number=n) for one in chosen for n, defect in enumerate(one.spec.defect, 1)
+    ]
+    ground = Ground(inputs=inputs, out=out, tell=tell)
+    with interruptible(ground.interruption):
+        ground.total = len(cases)
+        _run_healthy(ground)
+        rows = _run_cases(ground, cases)
+        interrupted = ground.interruption.reason
+    undefended = tuple(one.id for one in chosen if not one.spec.defect)
+    return Matrix(rows=rows, undefended=undefended, interrupted=interrupted)
+
+
+def _run_healthy(ground: Ground) -> None:
+    ground.tell("the healthy stack")
+    options = replace(ground.inputs.options, out=ground.out / "healthy", command="gonogo selftest")
+    result = run(options, Observer(), ground.interruption)
+    ground.healthy = {finding.id: finding for finding in result.judgement.findings}
+    for finding in result.judgement.findings:
+        if finding.outcome in {Outcome.FAIL, Outcome.UNKNOWN}:
+            ground.tell(f"not green on the healthy stack: {finding.id}: {finding.outcome}: {finding.reason}")
+    if not result.judgement.findings:
+        ground.tell(result.judgement.headline)
+
+
+def _run_cases(ground: Ground, cases: Sequence[Case]) -> tuple[Row, ...]:
+    """Checks side by side, everything that is timed alone; the rows in the order of the cases."""
+    rows: dict[str, Row] = {}
+    checks = [case for case in cases if case.verification.kind is Kind.CHECK]
+    with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="selftest") as pool:
+        for case, row in zip(checks, pool.map(lambda case: _row(ground, case), checks), strict=True):
+            rows[case.folder] = row
+    for case in cases:
+        if case.folder not in rows:
+            rows[case.folder] = _row(ground, case)
+    return tuple(rows[case.folder] for case in cases)
+
+
+def _row(ground: Ground, case: Case) -> Row:
+    healthy = ground.healthy.get(case.verification.id)
+    outcome = healthy.outcome.value if healthy else Outcome.UNKNOWN.value
+    reason = healthy.reason if healthy else "the healthy run did not get to it"
+    row = Row(
+        id=case.verification.id, healthy=outcome, defect="", defect_name=case.defect.name, fails=case.defect.fails,
+        red=(), reason=reason,
+    )  # fmt: skip
+    if outcome != Outcome.SKIPPED.value and not ground.interruption.is_set:
+        row = _tried(ground, case, row)
+    with ground.lock:
+        ground.done += 1
+        word = "proven" if row.proven else "NOT PROVEN" if row.shown else "not shown"
+        note = f": {row.reason}" if row.reason and not row.proven else ""
+        ground.tell(f"{ground.done}/{ground.total} {word}  {row.id}  [{row.defect_name}]{note}")
+    return row
+
+
+def _tried(ground: Ground, case: Case, row: Row) -> Row:
+    base = replace(
+        ground.inputs.options, only=(case.verification.id,), kinds=(), skip=(), out=ground.out / case.folder,
+        command="gonogo selftest", keep_up=False,
+    )  # fmt: skip
+    stack = ground.inputs.stack
+    try:
+        options = sabotaged(base, case.defect, stack.spec, stack.path, ground.out / "sources" / case.folder)
+        result = run(options, Observer(), ground.interruption)
+    except MissingCapability as error:
+        return replace(row, reason=str(error))
+    except GonogoError as error:
+        return replace(row, defect=Outcome.UNKNOWN.value, reason=str(error))
+    finding = next((one for one in result.judgement.findings if one.id == case.verification.id), None)
+    if finding is None or finding.outcome is Outcome.SKIPPED:
+        return replace(
+            row, defect=Outcome.UNKNOWN.value, reason=finding.reason if finding else result.judgement.headline
+        )
+    red = tuple(one.observation for one in finding.expectations if one.outcome is Outcome.FAIL)
+    return replace(
+        row, defect=finding.outcome.value, red=red, reason=_missing(row.fails, finding, result.judgement.harness_errors)
+    )
+
+
+def _missing(fails: Sequence[str], finding: Finding, errors: Sequence[str]) -> str:
+    """What the named expectations came to instead of FAIL, "" when all are red."""
+    outcomes = {one.observation: one for one in finding.expectations}
+    notes = [
+        f"{name} is {outcomes[name].outcome} ({outcomes[name].actual})"
+        if name in outcomes
+        else f"{name} was not judged"
+        for name in fails
+        if name not in outcomes or outcomes[name].outcome is not Outcome.FAIL
+    ]
+    if notes and finding.outcome is Outcome.UNKNOWN:
+        notes.append(finding.reason)
+    return "; ".join([*notes, *(errors if notes else ())])
+
+
+def summary(matrix: Matrix, seconds: float) -> str:
+    """One line for people."""
+    tried = matrix.tried
+    proven = sum(row.proven for row in tried)
+    hidden = len(matrix.rows) - len(tried)
+    extra = f", {hidden} not shown here" if hidden else ""
+    return f"{proven} of {len(tried)} defects noticed{extra}, in {format_seconds(seconds)}"
