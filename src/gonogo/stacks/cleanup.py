@@ -8,7 +8,6 @@ from pathlib import Path
 
 from gonogo.stacks.local.processes import (
     all_processes,
-    boot_id,
     descendants,
     end,
     link,

@@ -44,7 +44,8 @@ def template_key(declared: Mapping[str, Declared], site: Site) -> str:
     for name, one in sorted(declared.items()):
         if one.kind_name == POSTGRES:
             bindir = str(one.path(one.parameters.bindir)) if one.parameters.bindir else None
-            parts.append([name, find_binaries(bindir, site.account).version, _without(one, "standbys", "image", "settings")])
+            version = find_binaries(bindir, site.account).version
+            parts.append([name, version, _without(one, "standbys", "image", "settings")])
     for name, one in sorted(seeding(declared).items()):
         parts.append([name, _filling(one, site)])
     return key_of(*parts)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gonogo.stacks.cleanup import boot_id, end_recorded, kill_marked
+from gonogo.stacks.cleanup import end_recorded, kill_marked
+from gonogo.stacks.local.processes import boot_id
 
 
 class ProcessUndo:
