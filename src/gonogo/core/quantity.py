@@ -72,9 +72,11 @@ def parse_quantity(text: str | float) -> Quantity:
 def format_seconds(seconds: float) -> str:
     """Seconds for people.
 
-    >>> [format_seconds(s) for s in (0.0004, 0.0123, 1.5, 75, 7200)]
-    ['0.4 ms', '12.3 ms', '1.50 s', '1 min 15 s', '2 h 0 min']
+    >>> [format_seconds(s) for s in (0, 0.0004, 0.0123, 1.5, 75, 7200)]
+    ['0 s', '0.4 ms', '12.3 ms', '1.50 s', '1 min 15 s', '2 h 0 min']
     """
+    if seconds == 0:
+        return "0 s"
     if abs(seconds) < 1:
         return f"{seconds * 1000:.1f} ms"
     if abs(seconds) < 60:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from html import escape
 from statistics import median
 
 from gonogo.core.finding import Finding
@@ -146,7 +147,7 @@ def _span(span: Span, number: int, axis: svg.Axis, top: float) -> str:
     width = max(right - left, 0.4)
     rectangle = svg.element(
         "rect",
-        svg.element("title", svg.escape(f"{span.name}: {format_seconds(span.seconds)}")),
+        svg.element("title", escape(f"{span.name}: {format_seconds(span.seconds)}")),
         x=svg.share(min(left, 99.6)),
         y=top,
         width=svg.share(width),

@@ -148,6 +148,14 @@ def unproven(judgement: Judgement) -> list[Row]:
     return [Row(id=one.id, reason=one.reason, finding=by_id.get(one.id)) for one in judgement.not_proven]
 
 
+def by_reason(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows of one reason together, so that forty things left out for one reason are one line."""
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row.reason, []).append(row)
+    return list(groups.items())
+
+
 def waived(judgement: Judgement) -> list[Finding]:
     """Failures whose gate a waiver lifts."""
     return [finding for finding in judgement.findings if finding.waiver is not None]
