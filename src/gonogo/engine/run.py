@@ -78,7 +78,7 @@ def run(options: RunOptions, observer: Observer, interruption: Interruption | No
     inputs = read_inputs(options)
     plan_offline(inputs)
     interruption = interruption or Interruption()
-    with _opened(inputs, observer) as (directory, services), interruptible(interruption):
+    with opened(inputs, observer) as (directory, services), interruptible(interruption):
         began = time.monotonic()
         busy = 0.0
         try:
@@ -101,7 +101,7 @@ def plan_offline(inputs: Inputs) -> Plan:
 
 
 @contextmanager
-def _opened(inputs: Inputs, observer: Observer) -> Iterator[tuple[RunDirectory, LocalRun]]:
+def opened(inputs: Inputs, observer: Observer) -> Iterator[tuple[RunDirectory, LocalRun]]:
     """The run directory, the state folder and the scratch folder; the latter two go when nothing is left."""
     options = inputs.options
     run_id = new_run_id()
@@ -148,7 +148,7 @@ def _on_stack(inputs: Inputs, directory: RunDirectory, services: LocalRun, inter
         overhead = _measured(inputs, directory, services, stack, interruption)
     finally:
         if inputs.options.keep_up and not interruption.is_set:
-            _hold(stack, services)
+            hold(stack, services)
         stopping = time.monotonic()
         stack.close()
         stopped = time.monotonic() - stopping
@@ -156,9 +156,11 @@ def _on_stack(inputs: Inputs, directory: RunDirectory, services: LocalRun, inter
     return time.monotonic() - began - overhead
 
 
-def _hold(stack: Stack, services: LocalRun) -> None:
+def hold(stack: Stack, services: LocalRun) -> None:
     """Leave the stack up for people to look at, until they end it. That is no interruption of the run."""
-    for line in addresses(stack):
+    where = addresses(stack)
+    services.state.hold(where)
+    for line in where:
         services.progress(line)
     services.progress("The stack is kept up; Ctrl-C (or `gonogo down`) stops it.")
     ended = Interruption()

@@ -29,7 +29,10 @@ RESTART_SECONDS = 60.0
 
 
 def sabotaged(options: RunOptions, defect: DefectSpec, stack: StackSpec, stack_path: Path, folder: Path) -> RunOptions:
-    """The options of a run with one defect; `folder` takes an edited copy of the source. Raises MissingCapability for a defect that this stack cannot have."""
+    """The options of a run with one defect; `folder` takes an edited copy of the source.
+
+    Raises MissingCapability for a defect that this stack cannot have.
+    """
     match defect.means:
         case "sql":
             return replace(options, sql_defect=defect)

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from gonogo.rundir.files import append_line, write_atomically
 
 UNDO = "undo.ndjson"
 FORMAT = 1
+HELD = "held.json"
 UNBORN = ".new-"
 STILLBORN_SECONDS = 3600.0
 
@@ -111,6 +112,10 @@ class RunState:
         """What was intended and not undone yet, newest first."""
         return open_records(self.path / UNDO)
 
+    def hold(self, addresses: Sequence[str]) -> None:
+        """Say that the stack is only kept up for people, until somebody ends it; and where it answers."""
+        write_atomically(self.path / HELD, json.dumps(list(addresses)).encode())
+
     def close(self, *, forget: bool) -> None:
         """Release the lock; forget the run when nothing of it is left."""
         if forget:
@@ -161,6 +166,29 @@ def dead_runs() -> tuple[list[PastRun], list[str]]:
         identity = _identity(path)
         dead.append(PastRun(identity=identity, path=path, lock=lock))
     return dead, living
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRun:
+    """A living run that only keeps its stack up."""
+
+    run_id: str
+    pid: int
+    addresses: tuple[str, ...]
+
+
+def held_runs() -> list[HeldRun]:
+    """The living runs of this user that only keep a stack up. Their lock proves that the pid is theirs."""
+    root = state_root()
+    found = []
+    for path in sorted(root.glob(f"*/{HELD}")) if root.is_dir() else []:
+        lock = _take_lock(path.parent)
+        if lock is not None:
+            os.close(lock)
+            continue
+        identity = _identity(path.parent)
+        found.append(HeldRun(run_id=identity.run_id, pid=identity.pid, addresses=tuple(json.loads(path.read_text()))))
+    return found
 
 
 def open_records(journal: Path) -> list[UndoRecord]:
