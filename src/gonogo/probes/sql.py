@@ -1,0 +1,187 @@
+"""Plain SQL: what was examined and what violates, or the values of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, model_validator
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Capability
+from gonogo.spec.base import Seconds, Spec
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import PostgresServer, Role
+
+if TYPE_CHECKING:
+    from gonogo.pg.reading import Rows
+
+EACH_STANDBY = "each_standby"
+SUBJECT, SAMPLES = "subject", "n"  # columns of `value` that are no observations themselves
+EVIDENCE_ROWS = 200
+EVIDENCE_CHARACTERS = 200
+
+Unit = Literal["s", "B", "1", "1/s", "count", ""]
+
+
+class SqlParameters(Spec):
+    """Either `examined` and `violations`, or `value`.
+
+    `examined` counts the things that were looked at, `violations` returns a row for each that is wrong: its name first,
+    then why. `value` returns one row whose columns are observations, or several rows told apart by a column `subject`;
+    a column `n` says how many samples stand behind a row.
+
+    Statements may use :tables, :tenant_tables and :tenant_columns, :vector_tables, :vector_columns, :vector_indexes and
+    :vector_rows (arrays of text, side by side; rows are the present number or the declared production size, whichever
+    is larger), :standbys and :synchronous_standbys (as declared), :application_role and :owner_role.
+    """
+
+    examined: str | None = None
+    violations: str | None = None
+    value: str | None = None
+    units: dict[str, Unit] = Field(default_factory=dict)
+    role: Role = Role.ADMIN
+    on: str | None = None  # service, service/standby or each_standby; default: the server that is primary now
+    session: Literal["guarded", "plain"] = "guarded"  # plain: with the timeouts that the role's own sessions have
+    timeout: Seconds = 20.0
+
+    @model_validator(mode="after")
+    def _one_form(self) -> SqlParameters:
+        given = tuple(name for name in ("examined", "violations", "value") if getattr(self, name) is not None)
+        if given not in {("examined", "violations"), ("value",)}:
+            found = " and ".join(given) or "neither"
+            raise ValueError(f"either examined and violations, or value is needed; found {found}")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A server to ask; `prefix` tells its subjects apart from those of others."""
+
+    server: PostgresServer
+    prefix: str = ""
+
+
+class SqlProbe:
+    """A probe."""
+
+    parameters = SqlParameters
+    needs = frozenset({Capability.SQL})
+
+    def observe(self, context: Context, parameters: SqlParameters) -> Iterable[Observation]:
+        """The values, or the violations, of every server that is asked. Raises NotMeasurable."""
+        places = _places(context, parameters.on)
+        if parameters.value is not None:
+            for place in places:
+                yield from _values(context, parameters, place)
+            return
+        found = [_violations(context, parameters, place) for place in places]
+        examined = sum(count for count, _ in found)
+        violations = tuple(entry for _, entries in found for entry in entries)
+        text = "\n".join(
+            [f"{parameters.violations}", f"{examined} examined, {len(violations)} violations", *violations]
+        )
+        evidence = context.recorder.artifact("violations.txt", text + "\n")
+        yield Observation(name="violations", value=violations, n=examined, evidence=evidence)
+
+
+PROBE = SqlProbe()
+
+
+def _places(context: Context, on: str | None) -> list[Place]:
+    if on != EACH_STANDBY:
+        return [Place(server=context.stack.postgres(on))]
+    standbys = context.stack.postgres().standbys
+    if not standbys:
+        raise NotMeasurable("the primary has no standby to ask")
+    return [Place(server=server, prefix=name) for name, server in standbys.items()]
+
+
+def _violations(context: Context, parameters: SqlParameters, place: Place) -> tuple[int, list[str]]:
+    """How many things were examined on a server, and those that are wrong."""
+    examined, violations = _read(context, parameters, place, parameters.examined or "", parameters.violations or "")
+    count = examined.rows[0][0] if len(examined.rows) == 1 and len(examined.columns) == 1 else None
+    if not isinstance(count, int) or isinstance(count, bool):
+        raise NotMeasurable("`examined` must give one number: how many things were looked at")
+    if count < 1:
+        raise NotMeasurable("there was nothing to examine")
+    return count, [_prefixed(place, ": ".join(str(entry) for entry in row)) for row in violations.rows]
+
+
+def _values(context: Context, parameters: SqlParameters, place: Place) -> Iterator[Observation]:
+    (found,) = _read(context, parameters, place, parameters.value or "")
+    if not found.rows:
+        raise NotMeasurable("the statement gave no row, so nothing was measured")
+    if len(found.rows) > 1 and SUBJECT not in found.columns:
+        raise NotMeasurable(f"the statement gave {len(found.rows)} rows and no column {SUBJECT!r} to tell them apart")
+    evidence = context.recorder.artifact(f"{place.prefix or 'value'}.txt", _table(parameters.value or "", found))
+    for row in found.rows:
+        named = dict(zip(found.columns, row, strict=True))
+        subject, samples = named.pop(SUBJECT, ""), named.pop(SAMPLES, None)
+        for name, value in named.items():
+            yield Observation(
+                name=name,
+                value=value,
+                subject=_prefixed(place, str(subject)),
+                unit=parameters.units.get(name, ""),
+                n=samples if isinstance(samples, int) else None,
+                evidence=evidence,
+            )
+
+
+def _prefixed(place: Place, subject: str) -> str:
+    return ": ".join(part for part in (place.prefix, subject) if part)
+
+
+def _read(context: Context, parameters: SqlParameters, place: Place, *statements: str) -> list[Rows]:
+    """The rows of the statements, all seen in one snapshot."""
+    from gonogo.pg.catalog import with_parameters  # noqa: PLC0415 - listing and planning need no database driver
+    from gonogo.pg.reading import read_rows, reading  # noqa: PLC0415 - as above
+
+    known = _known(context, place.server)
+    used = {name for statement in statements for name in with_parameters(statement, known)[1]}
+    values = {name: known[name]() for name in used}
+    seconds = min(parameters.timeout, max(context.deadline.remaining_seconds, 0.1))
+    with reading(
+        place.server.dsn(parameters.role),
+        seconds=seconds,
+        guarded=parameters.session == "guarded",
+        all_rows=parameters.role is not Role.APPLICATION,
+    ) as connection:
+        return [read_rows(connection, statement, values) for statement in statements]
+
+
+def _known(context: Context, server: PostgresServer) -> dict[str, Callable[[], Any]]:
+    """The parameters that statements may use; each is looked up only when it is."""
+    spec, facts = context.stack.spec, context.facts.tables
+    declared = spec.data.tables
+    # A table that was not found keeps its declared name: the server then says that it does not exist.
+    names = {key: facts[key].name if key in facts else key for key in declared}
+    tenant = [key for key, table in declared.items() if table.tenant]
+    vector = [key for key, table in declared.items() if table.vector]
+    production = spec.data.production_size
+    standbys = (spec.services[spec.data.service].model_extra or {}).get("standbys") or {}
+    return {
+        "tables": lambda: list(names.values()),
+        "tenant_tables": lambda: [names[key] for key in tenant],
+        "tenant_columns": lambda: [declared[key].tenant for key in tenant],
+        "vector_tables": lambda: [names[key] for key in vector],
+        "vector_columns": lambda: [declared[key].vector for key in vector],
+        "vector_indexes": lambda: [facts[key].vector_index if key in facts else None for key in vector],
+        "vector_rows": lambda: [max(facts[key].rows if key in facts else 0, production.get(key, 0)) for key in vector],
+        "standbys": lambda: list(standbys),
+        "synchronous_standbys": lambda: [name for name, one in standbys.items() if (one or {}).get("synchronous")],
+        "application_role": lambda: server.role_name(Role.APPLICATION),
+        "owner_role": lambda: server.role_name(Role.OWNER),
+    }
+
+
+def _table(statement: str, found: Rows) -> str:
+    """Statement and rows as evidence, not longer than people read."""
+    lines = [statement.strip(), "", "\t".join(found.columns)]
+    lines += ["\t".join(str(entry)[:EVIDENCE_CHARACTERS] for entry in row) for row in found.rows[:EVIDENCE_ROWS]]
+    if len(found.rows) > EVIDENCE_ROWS:
+        lines.append(f"and {len(found.rows) - EVIDENCE_ROWS} rows more")
+    return "\n".join(lines) + "\n"
