@@ -59,6 +59,7 @@ class ContractSpec(Spec):
 
     service: str = "app"
     tenants: dict[str, TenantSpec] = Field(default_factory=dict)
+    rate_limited: TenantSpec | None = None  # a key whose small rate limit gonogo may use up
     live: RequestSpec | None = None
     ready: RequestSpec | None = None
     metrics: RequestSpec | None = None

@@ -166,8 +166,13 @@ class Application:
         answer = once()
         if not (patient and answer.rate_limited):
             return answer
-        time.sleep(_retry_after(answer))
+        time.sleep(self.patience_seconds(answer))
         return once()
+
+    @staticmethod
+    def patience_seconds(answer: Answer) -> float:
+        """How long a 429 is worth waiting for: what it says itself, at most 5 s."""
+        return _retry_after(answer)
 
     def search(
         self, tenant: str | None, query: str, k: int = 10, *, patient: bool = True, timeout_seconds: float | None = None
