@@ -1,0 +1,220 @@
+"""What a step's answers are looked at for: the small language on the right of `observe:`.
+
+    status            the status, the worst of several; 0 where no answer came
+    seconds           the time to the last byte, the longest of several
+    p50, p95, p99     percentiles of the answered ones
+    count 429         how many answers had that status
+    answered_right    share of the corpus questions whose document was among the hits
+    header NAME       a header, "" where it is missing
+    $.path            what a JSONPath selects in the body, "" where there is nothing
+    text              the body
+    documents         ids of a search's hits        sources, answer    those of a chat
+    leaks             kinds of inside knowledge in the body: stack traces, SQL, drivers, hosts, credentials
+    undocumented      requests of the contract that an OpenAPI document does not describe
+
+`SOURCE == TEXT` and `SOURCE contains TEXT` compare, with placeholders; they observe true or false.
+"""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation, Scalar
+from gonogo.spec.stack import REQUESTS
+from gonogo.stacks.contract import Answer, Application
+from gonogo.stacks.exchange import fill, select
+
+Value = Scalar | tuple[str, ...]
+COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")
+WITH_ARGUMENT = ("header", "count")
+LEAKS: Mapping[str, re.Pattern[str]] = {
+    "stack trace": re.compile(
+        r'Traceback \(most recent call last\)|File "[^"]+", line \d+|^\s+at [\w.$]+\(', re.MULTILINE
+    ),
+    "SQL": re.compile(r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b|\bDELETE FROM\b|\bUPDATE\b.+\bSET\b|SQLSTATE", re.DOTALL),
+    "driver": re.compile(r"psycopg|asyncpg|sqlalchemy|pg8000|SQLAlchemy|java\.sql|PG::|pgx"),
+    "host": re.compile(r"\w+://[^\s\"']+@|\bhost[= ]\S|\b\d{1,3}(?:\.\d{1,3}){3}\b|\bport[= ]\d+"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """The answers to one step for one call and identity; `right` counts the corpus questions answered right."""
+
+    subject: str
+    call: str | None
+    answers: tuple[Answer, ...]
+    application: Application
+    values: Mapping[str, Any]
+    right: int | None = None
+
+    @property
+    def last(self) -> Answer:
+        """The answer to the last request."""
+        return self.answers[-1]
+
+
+def check_source(source: str) -> None:
+    """Raises ValueError for a source that does not exist."""
+    match = COMPARISON.match(source)
+    plain = match["source"] if match else source
+    word, _, argument = plain.partition(" ")
+    if plain.startswith("$") or plain in SOURCES or (word in WITH_ARGUMENT and argument):
+        return
+    raise ValueError(
+        f"unknown source {plain!r}; known: {', '.join([*SOURCES, 'header NAME', 'count STATUS', '$.path'])}"
+    )
+
+
+def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Observation:
+    """Look at an exchange. Raises NotMeasurable."""
+    match = COMPARISON.match(source)
+    plain = match["source"] if match else source
+    value = _look(plain, exchange)
+    if match and value is not None:
+        text = str(fill(match["text"], exchange.values))
+        value = str(value) == text if match["how"] == "==" else _contains(value, text)
+    timed = not match and plain in TIMES
+    return Observation(
+        name=name,
+        subject=exchange.subject,
+        value=value,
+        unit="s" if timed else "1" if plain == "answered_right" else "",
+        n=_samples(plain, exchange),
+        load_sensitive=timed,
+        evidence=evidence,
+        detail="" if exchange.last.status is not None else exchange.last.error,
+    )
+
+
+def _samples(source: str, exchange: Exchange) -> int:
+    return len(_answered(exchange)) if source in PERCENTILES else len(exchange.answers)
+
+
+def _contains(value: Value, text: str) -> bool:
+    return text in value if isinstance(value, tuple) else text in str(value)
+
+
+def _look(source: str, exchange: Exchange) -> Value:
+    if source.startswith("$"):
+        return _json(source, exchange.last)
+    word, _, argument = source.partition(" ")
+    if word == "header":
+        return exchange.last.headers.get(argument.lower(), "")
+    if word == "count":
+        return sum(str(answer.status) == argument for answer in exchange.answers)
+    return SOURCES[source](exchange)
+
+
+def _json(path: str, answer: Answer) -> Value:
+    """What the path selects; "" where nothing does, also because the body is no JSON."""
+    try:
+        found = select(path, answer.json(), answer.request)
+    except NotMeasurable:
+        return ""
+    plain = tuple(one if isinstance(one, str) else jsonlib.dumps(one) for one in found)
+    if "[*]" in path or len(found) > 1:
+        return plain
+    return found[0] if isinstance(found[0], (bool, int, float, str)) else plain[0]
+
+
+def _status(exchange: Exchange) -> Value:
+    statuses = [answer.status or 0 for answer in exchange.answers]
+    return 0 if 0 in statuses else max(statuses)
+
+
+def _seconds(exchange: Exchange) -> Value:
+    return max(answer.seconds for answer in exchange.answers)
+
+
+def _answered(exchange: Exchange) -> list[Answer]:
+    return [answer for answer in exchange.answers if answer.ok]
+
+
+def _percentile(share: float) -> Callable[[Exchange], Value]:
+    def look(exchange: Exchange) -> Value:
+        seconds = sorted(answer.seconds for answer in _answered(exchange))
+        if not seconds:
+            raise NotMeasurable(f"{exchange.subject}: no answer was a success, so there is no time to measure")
+        return seconds[math.ceil(share * len(seconds)) - 1]
+
+    return look
+
+
+def _answered_right(exchange: Exchange) -> Value:
+    if exchange.right is None:
+        raise NotMeasurable(f"{exchange.subject}: no questions of the corpus were asked")
+    return exchange.right / len(exchange.answers)
+
+
+def _text(exchange: Exchange) -> Value:
+    return exchange.last.text
+
+
+def _documents(exchange: Exchange) -> Value:
+    """None where the search failed: that nothing was found then proves nothing."""
+    if not exchange.last.ok:
+        return None
+    return tuple(hit.document for hit in exchange.application.hits_of(exchange.last))
+
+
+def _of_chat(part: str) -> Callable[[Exchange], Value]:
+    def look(exchange: Exchange) -> Value:
+        answer, spec = exchange.last, exchange.application.spec("chat")
+        path = spec.sources if part == "sources" else spec.answer
+        if not answer.ok or path is None:
+            return None
+        found = tuple(str(one) for one in select(path, answer.json(), answer.request))
+        return found if part == "sources" else "\n".join(found)
+
+    return look
+
+
+def _leaks(exchange: Exchange) -> Value:
+    if exchange.last.status is None:
+        return None
+    text = exchange.last.text
+    found = [kind for kind, pattern in LEAKS.items() if pattern.search(text)]
+    known = (exchange.application.tenant_headers(tenant) for tenant in exchange.application.contract.tenants)
+    if any(value in text for headers in known for value in headers.values()):
+        found.append("credential")
+    return tuple(found)
+
+
+def _undocumented(exchange: Exchange) -> Value:
+    """Contract's requests without a path and method of their own in the OpenAPI document."""
+    if not exchange.last.ok:
+        return None
+    described = exchange.last.json().get("paths", {})
+    known = {(method.upper(), _shape(path)) for path, item in described.items() for method in item}
+    contract = {name: getattr(exchange.application.contract, name) for name in REQUESTS if name != "openapi"}
+    return tuple(spec.request for spec in contract.values() if spec and (spec.method, _shape(spec.path)) not in known)
+
+
+def _shape(path: str) -> str:
+    """A path template without the names of its parameters and its query."""
+    return re.sub(r"\{[^}]*\}", "{}", path.partition("?")[0])
+
+
+PERCENTILES = ("p50", "p95", "p99")
+TIMES = ("seconds", *PERCENTILES)
+SOURCES: Mapping[str, Callable[[Exchange], Value]] = {
+    "status": _status,
+    "seconds": _seconds,
+    "p50": _percentile(0.50),
+    "p95": _percentile(0.95),
+    "p99": _percentile(0.99),
+    "answered_right": _answered_right,
+    "text": _text,
+    "documents": _documents,
+    "sources": _of_chat("sources"),
+    "answer": _of_chat("answer"),
+    "leaks": _leaks,
+    "undocumented": _undocumented,
+}

@@ -1,0 +1,264 @@
+"""Requests as a check writes them, and how they are sent: what the probes that speak HTTP share."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import MissingCapability, NotMeasurable
+from gonogo.probes._sources import Exchange, check_source
+from gonogo.spec.base import Bytes, Seconds, Spec
+from gonogo.spec.stack import REQUESTS
+from gonogo.stacks.contract import Answer, Application, Question, application_of, questions_of
+from gonogo.stacks.exchange import fill, fill_path, select
+from gonogo.stacks.interfaces import Stack
+
+OWNER, OTHER, NOBODY, STRANGER, LIMITED = "owner", "other", "nobody", "stranger", "limited"
+VALUES = ("id", "title", "text", "query", "k", "session", "message")
+PIECE_BYTES = 64 * 1024
+TRANSCRIPT_CHARACTERS = 600
+Tolerated = Literal[429, "silence"]
+
+
+class StepSpec(Spec):
+    """One request, or several of a kind. Every text may hold `{name}` placeholders.
+
+    `call` names requests of the contract, with `id` … `message` as their values; `send` is any `METHOD /path`.
+    `as`: `owner` (the contract's first tenant), `other` (its second), `nobody` (no key), `stranger` (a key that nobody
+    has), `limited` (a key whose rate limit may be used up) or a tenant. Lists of calls and identities multiply.
+    Placeholders: `{token}`, unique for each run; `{filler}`, a text of the size `filler`; whatever earlier steps
+    captured. `repeat` sends the request that often, `until` a status; `questions` asks that many of the corpus.
+    `observe` names observations and what they are taken from (see _sources.py).
+    """
+
+    name: str = ""
+    call: str | tuple[str, ...] | None = None
+    send: str | None = Field(default=None, pattern=r"^[A-Z]+ /\S*$")
+    as_: str | tuple[str, ...] = Field(default=OWNER, alias="as")
+    id: Any = None
+    title: Any = None
+    text: Any = None
+    query: Any = None
+    k: Any = None
+    session: Any = None
+    message: Any = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    json_: Any = Field(default=None, alias="json")
+    body: str | None = None
+    filler: Bytes | None = None
+    chunked: bool = False
+    repeat: int = Field(default=1, ge=1, le=1000)
+    until: int | None = None
+    questions: int | None = Field(default=None, ge=1)
+    timeout: Seconds | None = None
+    capture: dict[str, str] = Field(default_factory=dict)
+    observe: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_request(self) -> StepSpec:
+        if (self.call is None) is (self.send is None):
+            raise ValueError("a step needs either `call` (a request of the contract) or `send` (METHOD /path)")
+        unknown = [name for name in self.calls if name not in REQUESTS]
+        if unknown:
+            raise ValueError(f"unknown request {', '.join(unknown)}; the contract knows: {', '.join(REQUESTS)}")
+        if self.questions and self.call != "search":
+            raise ValueError("`questions` of the corpus are asked by `call: search`")
+        return self
+
+    @field_validator("observe")
+    @classmethod
+    def _known_sources(cls, observe: dict[str, str]) -> dict[str, str]:
+        for source in observe.values():
+            check_source(source)
+        return observe
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The contract's requests that it names; none for `send`."""
+        return () if self.call is None else (self.call,) if isinstance(self.call, str) else self.call
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Who asks."""
+        return (self.as_,) if isinstance(self.as_, str) else self.as_
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The values that it gives for the placeholders of the contract's requests."""
+        return {name: getattr(self, name) for name in VALUES if name in self.model_fields_set}
+
+
+@dataclass(kw_only=True)
+class Conversation:
+    """Sends the steps of one probe in turn. Raises NotMeasurable where an answer says nothing about the service."""
+
+    stack: Stack
+    application: Application
+    deadline: Deadline
+    tolerated: tuple[Tolerated, ...] = ()
+    values: dict[str, Any] = field(default_factory=dict)
+    transcript: list[str] = field(default_factory=list)
+
+    @classmethod
+    def on(cls, stack: Stack, deadline: Deadline, tolerated: tuple[Tolerated, ...] = ()) -> Conversation:
+        """A conversation with the stack's application; close it."""
+        token = f"gonogo{secrets.token_hex(5)}"
+        values = {"token": token, "id": token, "session": token, "k": 10, "title": f"About {token}"}
+        texts = dict.fromkeys(("query", "message"), "What is known about this?")
+        return cls(
+            stack=stack,
+            application=application_of(stack),
+            deadline=deadline,
+            tolerated=tolerated,
+            values={**values, **texts, "text": f"A text about {token}, written by gonogo."},
+        )
+
+    def perform(self, step: StepSpec) -> Iterator[Exchange]:
+        """Send a step's requests; one exchange for each call and identity. Captures as it goes."""
+        calls = [name for name in step.calls if self.application.declares(name)]
+        if step.calls and not calls:
+            raise MissingCapability(f"the contract declares no {', '.join(step.calls)} request")
+        for call in calls or [None]:
+            for identity in step.identities:
+                subject = _subject(step, call, identity)
+                if step.questions:
+                    yield self._ask_questions(step, subject)
+                    continue
+                answers = self._repeated(step, call, identity, subject)
+                self._capture(step, answers[-1])
+                yield Exchange(
+                    subject=subject, call=call, answers=answers, application=self.application, values=dict(self.values)
+                )
+
+    def _repeated(self, step: StepSpec, call: str | None, identity: str, subject: str) -> tuple[Answer, ...]:
+        answers: list[Answer] = []
+        headers = self.headers_of(identity)
+        while len(answers) < step.repeat and not (answers and answers[-1].status == step.until):
+            self.deadline.check(f"the step {subject}")
+            answers.append(self._answered(subject, step, call, headers))
+        return tuple(answers)
+
+    def _ask_questions(self, step: StepSpec, subject: str) -> Exchange:
+        assert step.questions is not None
+        answers, right = [], 0
+        for question in _spread(questions_of(self.stack), step.questions):
+            self.deadline.check(f"the step {subject}")
+            headers = self.headers_of(question.tenant)
+            answer = self._answered(subject, step, "search", headers, query=question.question)
+            answers.append(answer)
+            found = [hit.document for hit in self.application.hits_of(answer)] if answer.ok else []
+            right += question.document in found
+        return Exchange(
+            subject=subject,
+            call="search",
+            answers=tuple(answers),
+            application=self.application,
+            values=dict(self.values),
+            right=right,
+        )
+
+    def _answered(
+        self, subject: str, step: StepSpec, call: str | None, headers: Mapping[str, str], **own: Any
+    ) -> Answer:
+        """One answer that says something. Raises NotMeasurable."""
+        answer = self._sent(step, call, headers, own)
+        if answer.rate_limited and 429 not in self.tolerated:
+            self.deadline.sleep(self.application.patience_seconds(answer))
+            answer = self._sent(step, call, headers, own)
+        self._note(subject, answer)
+        if answer.rate_limited and 429 not in self.tolerated:
+            raise NotMeasurable(f"{subject}: the application refused gonogo's own traffic with 429")
+        if answer.status is None and "silence" not in self.tolerated:
+            raise NotMeasurable(f"{subject}: {answer.request} was not answered: {answer.error}")
+        return answer
+
+    def _sent(self, step: StepSpec, call: str | None, headers: Mapping[str, str], own: dict[str, Any]) -> Answer:
+        values = {**self.values, **({"filler": "gonogo " * (int(step.filler) // 7 + 1)} if step.filler else {})}
+        values |= {name: fill(value, values) for name, value in step.values.items()} | own
+        if call is not None:
+            spec = self.application.spec(call)
+            method, path, template, sent = spec.method, spec.path, spec.json_, {**spec.headers, **headers}
+        else:
+            assert step.send is not None
+            method, _, path = step.send.partition(" ")
+            template, sent = step.json_, dict(headers)
+        body = _body(step, template, values)
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json")
+        sent |= {name: str(fill(value, values)) for name, value in step.headers.items()}
+        return self.application.send(
+            method,
+            fill_path(path, values),
+            headers=sent,
+            body=_pieces(body) if body is not None and step.chunked else body,
+            timeout_seconds=min(
+                step.timeout or self.application.timeout_seconds, self.deadline.remaining_seconds + 0.1
+            ),
+        )
+
+    def _capture(self, step: StepSpec, answer: Answer) -> None:
+        for name, path in step.capture.items():
+            if not answer.ok:
+                raise NotMeasurable(f"{answer.request} answered {answer.outcome}: there is no {name} to go on with")
+            self.values[name] = select(path, answer.json(), answer.request)[0]
+
+    def _note(self, subject: str, answer: Answer) -> None:
+        text = answer.text[:TRANSCRIPT_CHARACTERS] or answer.error
+        line = f"{subject}: {answer.request} -> {answer.outcome} in {1000 * answer.seconds:.1f} ms\n    {text}"
+        self.transcript.append(line)
+
+    def headers_of(self, identity: str) -> dict[str, str]:
+        """How somebody identifies itself. Raises MissingCapability when the contract has no such one."""
+        contract, tenants = self.application.contract, list(self.application.contract.tenants)
+        if identity == NOBODY:
+            return {}
+        if identity == LIMITED:
+            if contract.rate_limited is None:
+                raise MissingCapability("the contract names no key whose rate limit may be used up (rate_limited)")
+            return {name: self.stack.resolve(value) for name, value in contract.rate_limited.headers.items()}
+        wanted = {OWNER: 0, STRANGER: 0, OTHER: 1}.get(identity)
+        if wanted is not None and len(tenants) <= wanted:
+            raise MissingCapability(f"the contract declares {len(tenants)} tenants, {wanted + 1} are needed")
+        headers = self.application.tenant_headers(identity if wanted is None else tenants[wanted])
+        return {name: _wrong(value) for name, value in headers.items()} if identity == STRANGER else headers
+
+
+def _wrong(credential: str) -> str:
+    """A credential of the same form that nobody has.
+
+    >>> _wrong("Bearer s3cret").split()[0], "s3cret" in _wrong("Bearer s3cret")
+    ('Bearer', False)
+    """
+    scheme, space, _ = credential.rpartition(" ")
+    return f"{scheme}{space}nobody-{secrets.token_hex(16)}"
+
+
+def _subject(step: StepSpec, call: str | None, identity: str) -> str:
+    plain = len(step.calls) < 2 and len(step.identities) < 2
+    if step.name and plain:
+        return step.name
+    request = " ".join(part for part in (step.name, call or step.send) if part)
+    return request if identity == OWNER else f"{request} as {identity}"
+
+
+def _spread(questions: tuple[Question, ...], wanted: int) -> list[Question]:
+    """Questions from all over the corpus, so that every tenant is asked."""
+    step = max(1, len(questions) // wanted)
+    return list(questions[::step])[:wanted]
+
+
+def _body(step: StepSpec, template: Any, values: Mapping[str, Any]) -> bytes | None:
+    if step.body is not None:
+        return str(fill(step.body, values)).encode()
+    return None if template is None else jsonlib.dumps(fill(template, values)).encode()
+
+
+def _pieces(body: bytes) -> Iterator[bytes]:
+    for at in range(0, len(body), PIECE_BYTES):
+        yield body[at : at + PIECE_BYTES]

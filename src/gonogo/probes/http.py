@@ -1,0 +1,91 @@
+"""Requests to the application, through its contract or raw, and what their answers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pydantic import Field, field_validator, model_validator
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Capability
+from gonogo.probes._sources import check_source, observation
+from gonogo.probes._steps import Conversation, StepSpec, Tolerated
+from gonogo.spec.base import Spec
+from gonogo.stacks.context import Context
+
+CLEAN_UP_SECONDS = 10.0
+TRANSCRIPT = "exchanges.txt"
+
+
+class HttpParameters(Spec):
+    """Steps in their order. `observe` holds for every step that observes nothing of its own.
+
+    A refusal with 429 and no answer at all make the check UNKNOWN, unless `also_answers` says that they are answers
+    like any other here. `finally` is always sent, and never judged.
+    """
+
+    steps: tuple[StepSpec, ...] = Field(min_length=1)
+    observe: dict[str, str] = Field(default_factory=dict)
+    also_answers: tuple[Tolerated, ...] = ()
+    finally_: tuple[StepSpec, ...] = Field(default=(), alias="finally")
+
+    @field_validator("observe")
+    @classmethod
+    def _known_sources(cls, observe: dict[str, str]) -> dict[str, str]:
+        for source in observe.values():
+            check_source(source)
+        return observe
+
+    @model_validator(mode="after")
+    def _something_is_observed(self) -> HttpParameters:
+        if not self.observe and not any(step.observe for step in self.steps):
+            raise ValueError("no step observes anything: write `observe: {status: status}` or the like")
+        return self
+
+
+class HttpProbe:
+    """Speaks to the application as its clients do."""
+
+    parameters = HttpParameters
+    needs = frozenset({Capability.APPLICATION})
+
+    def observe(self, context: Context, parameters: HttpParameters) -> Iterator[Observation]:
+        """What each step's `observe` asks for, with the step's name as subject."""
+        talk = Conversation.on(context.stack, context.deadline, parameters.also_answers)
+        evidence = f"artifacts/{context.recorder.item_id}/{TRANSCRIPT}"
+        try:
+            if "silence" in parameters.also_answers:
+                _insist_on_life(talk)
+            for step in parameters.steps:
+                for exchange in talk.perform(step):
+                    for name, source in (step.observe or parameters.observe).items():
+                        yield observation(name, source, exchange, evidence)
+        finally:
+            _clean_up(talk, parameters.finally_)
+            context.recorder.artifact(TRANSCRIPT, "\n".join(talk.transcript))
+            talk.application.close()
+
+
+def _insist_on_life(talk: Conversation) -> None:
+    """Silence is an answer only of a service that spoke before."""
+    request = "live" if talk.application.declares("live") else "search"
+    before = talk.application.call(request, tenant=next(iter(talk.application.contract.tenants), None), **talk.values)
+    if before.status is None:
+        raise NotMeasurable(f"the application does not answer at all: {before.error}")
+
+
+def _clean_up(talk: Conversation, steps: tuple[StepSpec, ...]) -> None:
+    """Send the clean-up, also when the check itself ran out of time; what it meets is for the transcript only."""
+    talk.deadline = Deadline.after(CLEAN_UP_SECONDS)
+    talk.tolerated = (429, "silence")
+    for step in steps:
+        try:
+            for _ in talk.perform(step):
+                pass
+        except NotMeasurable as error:
+            talk.transcript.append(f"clean-up: {error}")
+
+
+PROBE = HttpProbe()
