@@ -24,7 +24,7 @@ def command(content: tuple[Path, ...], capabilities: bool) -> None:
     from gonogo.rundir.state import held_runs
     from gonogo.spec.content import find_verifications
 
-    signs = {Health.GOOD: "✓", Health.LACKING: "–", Health.BROKEN: "✗"}
+    signs = {Health.GOOD: "✓", Health.LACKING: "-", Health.BROKEN: "✗"}
     lines = []
     for line in diagnose():
         lines.append(line)
