@@ -1,0 +1,123 @@
+"""From a load profile and the stack's contract to the traffic that a generator is to make."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import resource
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from gonogo.core.errors import NotMeasurable, UsageError
+from gonogo.load.wire import PlannedRequest, Traffic
+from gonogo.spec.base import Seconds, Spec
+from gonogo.spec.content import shipped_content
+from gonogo.spec.verification import LoadSpec
+from gonogo.stacks.context import Context
+from gonogo.stacks.contract import Application, Question, application_of, questions_of
+from gonogo.stacks.exchange import fill, fill_path
+
+QUESTIONS = 60  # more would only make the preparation longer
+IN_FLIGHT_AT_LEAST = 64
+IN_FLIGHT_MARGIN = 2.0  # a service that answers nothing at all must not run into the limit
+FILES_IN_RESERVE = 100
+
+
+class TrafficParameters(Spec):
+    """`with:` of a load profile. `options` is handed to a user's own locustfile as it stands."""
+
+    k: int = Field(default=10, ge=1)
+    timeout: Seconds = 10.0
+    seed: int = 1
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+def parameters_of(profile: LoadSpec, changes: Mapping[str, Any] | None = None) -> TrafficParameters:
+    """The profile's parameters, with the changes of a seeded defect."""
+    return TrafficParameters.model_validate({**profile.with_, **(changes or {})})
+
+
+def locustfile_of(profile: LoadSpec, profile_path: Path) -> Path:
+    """The file of `users:`: a path relative to the profile, or a name of the shipped `loadtests/`. Raises UsageError."""
+    name = profile.users if profile.users.endswith(".py") else f"{profile.users}.py"
+    own, shipped = profile_path.parent / name, shipped_content() / "loadtests" / name
+    for path in (own, shipped):
+        if path.is_file():
+            return path.resolve()
+    raise UsageError(f"users: {profile.users} is neither {own} nor a locustfile that comes with gonogo")
+
+
+def asked_questions(context: Context, seed: int) -> tuple[Question, ...]:
+    """The questions that a load asks: all, or a seeded choice of many. Raises MissingCapability without a corpus."""
+    questions = questions_of(context.stack)
+    if not questions:
+        raise NotMeasurable("the corpus holds no questions")
+    if len(questions) <= QUESTIONS:
+        return questions
+    return tuple(random.Random(seed).sample(questions, QUESTIONS))  # noqa: S311 - traffic, not cryptography
+
+
+def search_requests(
+    application: Application, resolve: Callable[[str], str], questions: Sequence[Question], k: int
+) -> tuple[PlannedRequest, ...]:
+    """One search for every question, as its tenant. Raises MissingCapability where the contract has no search."""
+    spec = application.spec("search")
+    planned = []
+    for one in questions:
+        values = {"query": one.question, "k": k}
+        body = fill(spec.json_, values)
+        own = {name: resolve(value) for name, value in spec.headers.items()}
+        planned.append(
+            PlannedRequest(
+                name="search",
+                key=one.id,
+                method=spec.method,
+                path=fill_path(spec.path, values),
+                headers={**application.tenant_headers(one.tenant), **own},
+                body=None if body is None else json.dumps(body),
+                known=one.document,
+            )
+        )
+    return tuple(planned)
+
+
+def traffic_of(
+    context: Context, profile: LoadSpec, parameters: TrafficParameters, *, seconds: float, samples: Path
+) -> Traffic:
+    """The traffic of a profile on the running stack; `seconds` with the warm-up. Raises NotMeasurable."""
+    with application_of(context.stack) as application:
+        spec = application.spec("search")
+        questions = asked_questions(context, parameters.seed)
+        requests = search_requests(application, context.stack.resolve, questions, parameters.k)
+        base_url = application.base_url
+    return Traffic(
+        base_url=base_url,
+        requests=requests,
+        rate=profile.arrivals.rate,
+        spacing=profile.arrivals.spacing,
+        seconds=seconds,
+        seed=parameters.seed,
+        timeout_seconds=parameters.timeout,
+        in_flight_limit=in_flight_limit(profile.arrivals.rate, parameters.timeout),
+        samples=str(samples),
+        hits=spec.hits,
+        hit=spec.hit,
+        options=parameters.options,
+    )
+
+
+def in_flight_limit(rate: float, timeout_seconds: float) -> int:
+    """How many requests may wait at once: twice what a service that answers nothing would let pile up.
+
+    Each needs a socket, so the limit on open files is a limit here too.
+
+    >>> in_flight_limit(25, 10)
+    500
+    """
+    wanted = max(IN_FLIGHT_AT_LEAST, math.ceil(rate * timeout_seconds * IN_FLIGHT_MARGIN))
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return wanted if files == resource.RLIM_INFINITY else max(1, min(wanted, files - FILES_IN_RESERVE))

@@ -1,0 +1,204 @@
+"""The open-model user for locustfiles. Only locustfiles import this module.
+
+    from gonogo.load.users import OpenModelUser
+
+    class Search(OpenModelUser):
+        '''Asks what the corpus knows.'''
+
+Locust's own users wait for an answer before they ask again: while a service stalls they stop asking, and the stall
+hardly shows. Here one user starts every request at its due instant, in a greenlet of its own, and the latency counts
+from that instant.
+"""
+
+from __future__ import annotations
+
+import locust  # first: it replaces blocking calls of the standard library, and what is imported later must see that
+
+# isort: split
+import json
+import os
+import random
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import gevent
+import gevent.event
+import gevent.pool
+from geventhttpclient import HTTPClient  # Locust's own client, without its cookies: tenants must not share any
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.load.arrivals import arrival_times
+from gonogo.load.wire import SPEC_VARIABLE, TIMEOUT, Finished, Line, PlannedRequest, Sample, Started, Traffic, line_of
+from gonogo.stacks.exchange import select
+
+LEAD_SECONDS = 0.1  # between the announcement and the first possible request
+JOIN_MARGIN_SECONDS = 2.0
+
+
+class OpenModelUser(locust.User):  # type: ignore[misc] - Locust has no type information
+    """Sends the planned requests at their due instants. Override `choose` for another mix, `judge` for other answers."""
+
+    abstract = True
+    fixed_count = 1  # one dispatcher, however many users Locust is asked for
+
+    def __init__(self, environment: Any) -> None:
+        super().__init__(environment)
+        assert_cooperative_psycopg()
+        self.traffic = Traffic.read(Path(os.environ[SPEC_VARIABLE]))
+        self.random = random.Random(self.traffic.seed)  # noqa: S311 - traffic, not cryptography
+        self._stopping = gevent.event.Event()
+        self._flying = gevent.pool.Pool(self.traffic.in_flight_limit)
+        self._dropped = self._cpu_warnings = 0
+        self._prefix = urlsplit(self.traffic.base_url).path.rstrip("/")
+        self._client = HTTPClient.from_url(
+            self.traffic.base_url,
+            concurrency=self.traffic.in_flight_limit,
+            connection_timeout=self.traffic.timeout_seconds,
+            network_timeout=self.traffic.timeout_seconds,
+        )
+        environment.events.test_stopping.add_listener(lambda **_: self._stopping.set())
+        environment.events.cpu_warning.add_listener(self._count_cpu_warning)
+
+    # --- what a locustfile may override
+
+    def choose(self, number: int) -> PlannedRequest:  # noqa: ARG002 - for those who override it
+        """The request to send as the `number`-th (from 0)."""
+        return self.random.choice(self.traffic.requests)
+
+    def judge(self, request: PlannedRequest, body: bytes) -> tuple[bool | None, tuple[str, ...]]:
+        """Whether a successful answer is right (None: nobody knows), and the keys of what it holds.
+
+        Raises NotMeasurable or ValueError for an answer that cannot be read.
+        """
+        if self.traffic.hits is None:
+            return None, ()
+        hits = select(self.traffic.hits, json.loads(body), request.name)
+        documents = [str(self._part(hit, "document", request)) for hit in hits]
+        chunks = tuple(str(self._part(hit, "chunk", request)) for hit in hits) if "chunk" in self.traffic.hit else ()
+        return (None if request.known is None else request.known in documents), chunks
+
+    # --- dispatching
+
+    @locust.task  # type: ignore[misc] - Locust has no type information
+    def dispatch(self) -> None:
+        """Start every request when it is due, whatever became of those before; then wait for the last answers."""
+        traffic = self.traffic
+        times = list(
+            arrival_times(rate=traffic.rate, seconds=traffic.seconds, spacing=traffic.spacing, seed=traffic.seed)
+        )
+        began, cpu = time.monotonic() + LEAD_SECONDS, time.process_time()
+        with Path(traffic.samples).open("a", encoding="utf-8", buffering=1) as self._lines:
+            self._write(Started(at_s=began, planned=len(times)))
+            due = self._start_all(began, times)
+            self._flying.join(timeout=traffic.timeout_seconds + JOIN_MARGIN_SECONDS)
+            unanswered = len(self._flying)
+            self._flying.kill()
+            share = (time.process_time() - cpu) / max(time.monotonic() - began, LEAD_SECONDS)
+            self._write(
+                Finished(
+                    due=due,
+                    dropped=self._dropped,
+                    unanswered=unanswered,
+                    cpu_share=round(share, 4),
+                    cpu_warnings=self._cpu_warnings,
+                )
+            )
+        gevent.spawn(self.environment.runner.quit)
+        raise locust.exception.StopUser
+
+    def _start_all(self, began: float, times: list[float]) -> int:
+        """How many were due before the end or before Locust was told to stop."""
+        for number, at in enumerate(times):
+            wait = began + at - time.monotonic()
+            if wait > 0:
+                self._stopping.wait(timeout=wait)
+            else:
+                gevent.sleep(0)  # behind: those already started must get their turn
+            if self._stopping.is_set():
+                return number
+            if self._flying.full():
+                self._dropped += 1
+            else:
+                self._flying.spawn(self._send, self.choose(number), began + at)
+        self._stopping.wait(timeout=max(0.0, began + self.traffic.seconds - time.monotonic()))
+        return len(times)
+
+    def _send(self, request: PlannedRequest, intended: float) -> None:
+        sent = time.monotonic()
+        status, body, error = self._exchange(request)
+        ended = time.monotonic()
+        correct, returned = None, ()
+        if status is not None and not error:
+            try:
+                correct, returned = self.judge(request, body)
+            except (NotMeasurable, ValueError):
+                error = "unreadable"
+        sample = Sample(
+            name=request.name,
+            key=request.key,
+            intended_s=intended,
+            sent_s=sent,
+            ended_s=ended,
+            ok=not error,
+            status=status,
+            error=error,
+            correct=correct,
+            returned=returned,
+            size_bytes=len(body),
+        )
+        self._write(sample)
+        self.environment.events.request.fire(
+            request_type=request.method,
+            name=request.name,
+            response_time=1000 * sample.latency_seconds,
+            response_length=sample.size_bytes,
+            exception=RuntimeError(error) if error else None,
+            context={},
+        )
+
+    def _exchange(self, request: PlannedRequest) -> tuple[int | None, bytes, str]:
+        """Status, body and what went wrong, within the time limit of one request."""
+        headers = {**request.headers, **({"Content-Type": "application/json"} if request.body is not None else {})}
+        try:
+            with gevent.Timeout(self.traffic.timeout_seconds):
+                response = self._client.request(
+                    request.method, self._prefix + request.path, (request.body or "").encode(), headers
+                )
+                body = bytes(response.read())
+        except gevent.Timeout:
+            return None, b"", TIMEOUT
+        except Exception as error:  # noqa: BLE001 - whatever the client raises, the request has failed
+            return None, b"", kind_of(error)
+        status = int(response.status_code)
+        return status, body, "" if 200 <= status < 300 else f"status {status}"
+
+    def _part(self, hit: Any, name: str, request: PlannedRequest) -> Any:
+        return select(self.traffic.hit[name], hit, request.name)[0]
+
+    def _write(self, line: Line) -> None:
+        self._lines.write(line_of(line))
+
+    def _count_cpu_warning(self, **_: Mapping[str, Any]) -> None:
+        self._cpu_warnings += 1
+
+
+def kind_of(error: Exception) -> str:
+    """One word for what went wrong on the way."""
+    if isinstance(error, TimeoutError):
+        return TIMEOUT
+    if isinstance(error, ConnectionRefusedError):
+        return "refused"
+    if isinstance(error, ConnectionError) or type(error).__name__ == "HTTPConnectionClosed":
+        return "reset"
+    return type(error).__name__
+
+
+def assert_cooperative_psycopg() -> None:
+    """psycopg imported before Locust blocks all greenlets at every query, without any error: refuse to measure so."""
+    psycopg = sys.modules.get("psycopg")
+    if psycopg is not None and psycopg.waiting.wait.__name__ == "wait_c":
+        raise locust.exception.StopTest("import locust before psycopg: otherwise every query blocks all others")
