@@ -1,0 +1,100 @@
+"""The application's source tree, as text: what a person would read, without what tools have put there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gonogo.core.errors import MissingCapability, NotMeasurable
+from gonogo.stacks.interfaces import Stack
+
+PRUNED = frozenset(
+    {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+)
+LARGEST_BYTES = 2 * 2**20
+MOST_FILES = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFile:
+    """One text file; `path` counts from the tree's root."""
+
+    path: str
+    text: str
+
+    def line_of(self, offset: int) -> int:
+        """The line, from 1, of a character."""
+        return self.text.count("\n", 0, offset) + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTree:
+    """A folder of source."""
+
+    root: Path
+
+    def files(self, globs: Sequence[str]) -> list[SourceFile]:
+        """The text files that any glob names, sorted. Binary and very large files are left out."""
+        wanted = [re.compile(as_pattern(glob)) for glob in globs]
+        found = []
+        for path in self._paths():
+            if any(pattern.fullmatch(path) for pattern in wanted):
+                text = self._text(path)
+                if text is not None:
+                    found.append(SourceFile(path=path, text=text))
+        return found
+
+    def some_files(self, globs: Sequence[str]) -> list[SourceFile]:
+        """As `files`, but there must be one. Raises NotMeasurable."""
+        found = self.files(globs)
+        if not found:
+            raise NotMeasurable(f"no file of the application's source matches {', '.join(globs)}")
+        return found
+
+    def has(self, glob: str) -> bool:
+        """Whether any file matches, text or not."""
+        pattern = re.compile(as_pattern(glob))
+        return any(pattern.fullmatch(path) for path in self._paths())
+
+    def _paths(self) -> Iterator[str]:
+        """All files, sorted; links are not followed out of the tree."""
+        count = 0
+        for folder, names, files in os.walk(self.root):
+            names[:] = sorted(name for name in names if name not in PRUNED)
+            for name in sorted(files):
+                count += 1
+                if count > MOST_FILES:
+                    raise NotMeasurable(f"the application's source holds more than {MOST_FILES} files")
+                yield (Path(folder) / name).relative_to(self.root).as_posix()
+
+    def _text(self, path: str) -> str | None:
+        file = self.root / path
+        try:
+            if not file.is_file() or file.stat().st_size > LARGEST_BYTES:
+                return None
+            content = file.read_bytes()
+        except OSError as error:
+            raise NotMeasurable(f"{path} cannot be read: {error.strerror}") from error
+        return None if b"\0" in content else content.decode(errors="replace")
+
+
+def source_tree(stack: Stack) -> SourceTree:
+    """The source of the contract's service. Raises MissingCapability."""
+    source = stack.application().source
+    if source is None or not source.is_dir():
+        raise MissingCapability("the application's source cannot be read")
+    return SourceTree(root=source)
+
+
+def as_pattern(glob: str) -> str:
+    r"""A regular expression for a glob: `*` stays within a folder, `**/` is any number of folders.
+
+    >>> as_pattern("**/*.py"), as_pattern("Dockerfile*")
+    ('(?:.*/)?[^/]*\\.py', 'Dockerfile[^/]*')
+    """
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", glob)
+    special = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return "".join(special.get(part, re.escape(part)) for part in parts)
