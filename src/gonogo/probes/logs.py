@@ -1,0 +1,114 @@
+"""The application's log: structured, with the id of every request, and without what must not be in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from pydantic import Field
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Capability
+from gonogo.probes._steps import Conversation, StepSpec
+from gonogo.spec.base import Spec
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import Stack
+
+SHORTEST_SECRET = 8
+SHOWN = 10
+ARRIVAL_SECONDS = 3.0
+
+
+class LogsParameters(Spec):
+    """Traffic to be logged, as steps of the http probe.
+
+    Its steps carry `X-Request-ID: {token}` of their own accord when they say so in `headers`; `private` is a text with
+    placeholders that a client sent and that must not be found in the log.
+    """
+
+    traffic: tuple[StepSpec, ...] = Field(min_length=1)
+    private: str = ""
+
+
+class LogsProbe:
+    """Sends traffic and reads the log of the service that answered it."""
+
+    parameters = LogsParameters
+    needs = frozenset({Capability.APPLICATION, Capability.READ_LOGS})
+
+    def observe(self, context: Context, parameters: LogsParameters) -> Iterator[Observation]:
+        """unstructured_lines, secrets_in_log, private_texts, lines_with_request_id."""
+        talk = Conversation.on(context.stack, context.deadline)
+        token = str(talk.values["token"])
+        try:
+            for step in parameters.traffic:
+                for _ in talk.perform(step):
+                    pass
+        finally:
+            talk.application.close()
+        lines = _lines(context, token)
+        private = parameters.private.replace("{token}", token)
+        secrets = _secrets(context.stack)
+        text = "\n".join(lines)
+        yield Observation(name="unstructured_lines", value=_unstructured(lines), n=len(lines))
+        leaked = tuple(sorted(name for name, secret in secrets.items() if secret in text))
+        yield Observation(name="secrets_in_log", value=leaked, n=len(secrets))
+        if private:
+            holding = tuple(f"line {number}" for number, line in enumerate(lines, 1) if private in line)
+            yield Observation(name="private_texts", value=holding[:SHOWN], n=len(lines))
+        mentioned = sum(f'"{token}"' in line for line in lines)
+        yield Observation(name="lines_with_request_id", value=mentioned, unit="count", n=len(lines))
+
+
+def _lines(context: Context, token: str) -> list[str]:
+    """The log, once the traffic has reached it or long enough has been waited. Raises NotMeasurable."""
+    application = context.stack.application()
+    patience = context.deadline.within(ARRIVAL_SECONDS)
+    while token not in (text := application.log_text()) and not patience.expired:
+        patience.sleep(0.05)
+    lines = [line for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise NotMeasurable("the application's log is empty")
+    return lines
+
+
+def _unstructured(lines: list[str]) -> tuple[str, ...]:
+    """Lines that are no JSON object, shortened."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            structured = isinstance(json.loads(line), dict)
+        except ValueError:
+            structured = False
+        if not structured:
+            found.append(f"line {number}: {line[:80]}")
+    return tuple(found[:SHOWN])
+
+
+def _secrets(stack: Stack) -> dict[str, str]:
+    """The secrets of this run by the name of their reference. Raises NotMeasurable when there are none to look for."""
+    known = {name: value for name, value in stack.references.items() if name.startswith("generated.")}
+    for tenant, spec in stack.spec.contract.tenants.items():
+        for header, value in spec.headers.items():
+            known[f"{header} of {tenant}"] = stack.resolve(value).rpartition(" ")[2]  # without `Bearer`
+    known |= _passwords(stack)
+    long_enough = {name: value for name, value in known.items() if len(value) >= SHORTEST_SECRET}
+    if not long_enough:
+        raise NotMeasurable("no secret of this stack is known, so none can be looked for in its log")
+    return long_enough
+
+
+def _passwords(stack: Stack) -> dict[str, str]:
+    """Passwords of the stack's URLs, but not words that a log holds for other reasons, such as `postgres`."""
+    from urllib.parse import urlsplit  # noqa: PLC0415 - not needed where checks are only listed
+
+    urls = {name: urlsplit(value) for name, value in stack.references.items() if "://" in value}
+    return {
+        f"password of {name}": url.password
+        for name, url in urls.items()
+        if url.password and url.password not in (url.username, url.path.strip("/"), url.scheme, url.hostname)
+    }
+
+
+PROBE = LogsProbe()

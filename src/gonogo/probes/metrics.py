@@ -1,0 +1,114 @@
+"""The application's Prometheus metrics: whether they can be read, are complete, move with traffic and say the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from pydantic import Field, field_validator, model_validator
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Capability
+from gonogo.probes._steps import Conversation, StepSpec
+from gonogo.spec.base import Spec
+from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.probes._exposition import Scrape
+
+ABSENT = "absent"
+REFUSED = (401, 403, 429)
+
+
+class MetricsParameters(Spec):
+    """What is looked for. `traffic` is sent between two scrapes, as steps of the http probe.
+
+    `families` must exist; `moves` must change with the traffic; `values` and `increases` name observations and the
+    samples that they are taken from, as `name{label="value"}`; labels that are not named are summed over.
+    """
+
+    families: tuple[str, ...] = ()
+    traffic: tuple[StepSpec, ...] = ()
+    moves: tuple[str, ...] = ()
+    values: dict[str, str] = Field(default_factory=dict)
+    increases: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("values", "increases")
+    @classmethod
+    def _selectors(cls, selectors: dict[str, str]) -> dict[str, str]:
+        from gonogo.probes._exposition import Selector  # noqa: PLC0415 - the parser costs listing 20 ms
+
+        for text in selectors.values():
+            Selector.parse(text)
+        return selectors
+
+    @model_validator(mode="after")
+    def _movement_needs_traffic(self) -> MetricsParameters:
+        if (self.moves or self.increases) and not self.traffic:
+            raise ValueError("`moves` and `increases` need `traffic` between the two scrapes")
+        return self
+
+
+class MetricsProbe:
+    """Scrapes, sends traffic, scrapes again."""
+
+    parameters = MetricsParameters
+    needs = frozenset({Capability.APPLICATION})
+
+    def observe(self, context: Context, parameters: MetricsParameters) -> Iterator[Observation]:
+        """parse_errors, missing_families, sent, unmoved, and what `values` and `increases` name."""
+        talk = Conversation.on(context.stack, context.deadline)
+        try:
+            before, text = _scrape(talk)
+            sent = sum(len(exchange.answers) for step in parameters.traffic for exchange in talk.perform(step))
+            after, text = _scrape(talk) if parameters.traffic else (before, text)
+        finally:
+            talk.application.close()
+        evidence = context.recorder.artifact("metrics.txt", text)
+        yield Observation(name="parse_errors", value=after.errors, n=max(1, len(after.samples)), evidence=evidence)
+        yield from _completeness(parameters, after, evidence)
+        yield from _movement(parameters, before, after, sent, evidence)
+
+
+def _scrape(talk: Conversation) -> tuple[Scrape, str]:
+    """A scrape; an answer other than 200 is its error. Raises NotMeasurable where gonogo may not or cannot look."""
+    from gonogo.probes._exposition import Scrape, read_exposition  # noqa: PLC0415 - see above
+
+    answer = talk.application.metrics()
+    if answer.status is None or answer.status in REFUSED:
+        raise NotMeasurable(f"the metrics cannot be fetched: {answer.request} answered {answer.outcome}")
+    if not answer.ok:
+        return Scrape(errors=(f"{answer.request} answered {answer.outcome}",)), answer.text
+    return read_exposition(answer.text, answer.headers.get("content-type", "")), answer.text
+
+
+def _completeness(parameters: MetricsParameters, after: Scrape, evidence: str) -> Iterator[Observation]:
+    from gonogo.probes._exposition import Selector  # noqa: PLC0415 - see above
+
+    selected = [Selector.parse(text).name for text in (*parameters.values.values(), *parameters.increases.values())]
+    wanted = [*dict.fromkeys([*parameters.families, *parameters.moves])]
+    if wanted:
+        missing = tuple(name for name in wanted if not after.has(name))
+        yield Observation(name="missing_families", value=missing, n=len(wanted), evidence=evidence)
+    for (name, text), sample in zip(parameters.values.items(), selected, strict=False):
+        value = after.value(Selector.parse(text))
+        detail = "" if value is not None else f"there is no sample {sample}"
+        yield Observation(name=name, value=ABSENT if value is None else value, evidence=evidence, detail=detail)
+
+
+def _movement(
+    parameters: MetricsParameters, before: Scrape, after: Scrape, sent: int, evidence: str
+) -> Iterator[Observation]:
+    from gonogo.probes._exposition import Selector  # noqa: PLC0415 - see above
+
+    if parameters.moves:
+        unmoved = tuple(name for name in parameters.moves if before.of(name) == after.of(name))
+        yield Observation(name="unmoved", value=unmoved, n=len(parameters.moves), evidence=evidence)
+    for name, text in parameters.increases.items():
+        selector = Selector.parse(text)
+        increase = (after.value(selector) or 0.0) - (before.value(selector) or 0.0)
+        yield Observation(name=name, value=increase, unit="count", n=sent, evidence=evidence)
+
+
+PROBE = MetricsProbe()
