@@ -145,7 +145,7 @@ def _column_hash(row: Sequence[Any], *, vectors_by_crc: bool) -> sql.Composed:
     _, attribute, type_name, send, schema, of_pgvector = row
     column = sql.Identifier(attribute)
     if of_pgvector and vectors_by_crc:
-        function = sql.SQL(str(send).partition("(")[0])  # type: ignore[arg-type]  # regprocedure text, quoted by the server
+        function = sql.SQL(str(send).partition("(")[0])  # regprocedure text, quoted by the server
         return sql.SQL("crc32c({}({}))").format(function, column)
     if of_pgvector and type_name in {"vector", "halfvec"}:
         as_vector = sql.SQL("{}::{}").format(column, sql.Identifier(schema, "vector"))
@@ -169,14 +169,14 @@ def _statement(table: str, columns: Mapping[str, sql.Composed]) -> sql.Composed:
     return sql.SQL("SELECT count(*), {} FROM (SELECT {} FROM ONLY {} OFFSET 0) AS hashed").format(
         sql.SQL(", ").join(sums),
         sql.SQL(", ").join(hashes),
-        sql.SQL(table),  # type: ignore[arg-type]  # regclass text, quoted by the server
+        sql.SQL(table),  # regclass text, quoted by the server
     )
 
 
 def _sequences(connection: Connection, without: Mapping[str, Any]) -> Iterator[tuple[str, SequencePrint]]:
     for name, descending in connection.execute(query("fingerprint", "sequences"), without).fetchall():
         statement = sql.SQL("SELECT last_value, is_called FROM {}").format(
-            sql.SQL(name)  # type: ignore[arg-type]  # regclass text
+            sql.SQL(name)  # regclass text
         )
         row = connection.execute(statement).fetchone()
         assert row is not None
