@@ -15,6 +15,7 @@ from typing import Any
 from gonogo.core.errors import UsageError
 from gonogo.core.event import Event, event_from_json
 from gonogo.core.redact import Redactor
+from gonogo.rundir.failpoint import failpoint
 from gonogo.rundir.files import append_line, to_json, write_atomically
 
 EVENTS = "events.ndjson"
@@ -62,6 +63,7 @@ class RunDirectory:
                 **event.to_json(),
             }
             append_line(self.path / EVENTS, self.redactor.text(json.dumps(record, ensure_ascii=False)))
+            failpoint("event", self._sequence)
         for listener in self.listeners:
             listener(at, event)
 

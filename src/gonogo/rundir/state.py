@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.errors import HarnessError
+from gonogo.rundir.failpoint import failpoint
 from gonogo.rundir.files import append_line, write_atomically
 
 UNDO = "undo.ndjson"
@@ -95,6 +96,7 @@ class RunState:
             self._count += 1
             record = f"u{self._count}"
             self._write({"id": record, "kind": kind, "data": dict(data)})
+            failpoint("intent", self._count)
         return record
 
     def undone(self, record: str) -> None:
