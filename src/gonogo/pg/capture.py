@@ -15,6 +15,9 @@ OPERATOR = re.compile(r"<=>|<->|<#>|<\+>|<~>|<%>")
 ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 TRANSACTION_ENDS = re.compile(r"^\s*(begin|start\s+transaction|commit|end|rollback|abort)\b", re.IGNORECASE)
 SETS_SOMETHING = re.compile(r"^\s*(set\s|select\s+(pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
+RESETS = re.compile(r"^\s*(discard\s+all|reset\s+all)\b", re.IGNORECASE)
+LOCAL = re.compile(r"^\s*set\s+local\b|,\s*(?:true|'(?:t|true|on|1)'|\$(?P<flag>\d+))(?:::\w+)?\s*\)", re.IGNORECASE)
+TRUTHS = {"t", "true", "on", "1", "yes"}
 VECTOR_TEXT = re.compile(r"\[\s*-?[\d.][^\[\]']*\]")
 FLUSH_SECONDS = 2.0
 TRIES = 3
@@ -22,13 +25,17 @@ TRIES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Captured:
-    """A search as the application sent it. `prelude`: what it had set in the same transaction before."""
+    """A search as the application sent it.
+
+    `prelude`: what it had set in the same transaction before; `lasting`: what it had set on the session before that.
+    """
 
     statement: str
     parameters: tuple[str | None, ...]
     role: str
     operator: str
     prelude: tuple[Statement, ...] = ()
+    lasting: tuple[Statement, ...] = ()
 
     @property
     def vector(self) -> str | None:
@@ -104,6 +111,7 @@ def searches(statements: Sequence[Statement], table: str | None) -> list[Capture
                 role=one.role,
                 operator=operator[0],
                 prelude=prelude_of(statements[:index], one.session),
+                lasting=lasting_of(statements[:index], one.session),
             )
         )
     return found
@@ -118,6 +126,36 @@ def prelude_of(earlier: Sequence[Statement], session: str) -> tuple[Statement, .
         if SETS_SOMETHING.match(one.statement):
             prelude.append(one)
     return tuple(reversed(prelude))
+
+
+def lasting_of(earlier: Sequence[Statement], session: str) -> tuple[Statement, ...]:
+    """What a session had set for longer than one transaction before its present one began, in order."""
+    own = [statement for statement in earlier if statement.session == session]
+    began = max((index for index, one in enumerate(own) if TRANSACTION_ENDS.match(one.statement)), default=0)
+    lasting: list[Statement] = []
+    for one in own[:began]:
+        if RESETS.match(one.statement):
+            lasting.clear()
+        elif SETS_SOMETHING.match(one.statement) and not is_local(one):
+            lasting.append(one)
+    return tuple(lasting)
+
+
+def is_local(one: Statement) -> bool:
+    """Whether a setting ends with its transaction.
+
+    >>> is_local(Statement(session="", role="", statement="SELECT set_config('a.b', $1, $2)", parameters=("x", "t")))
+    True
+    >>> is_local(Statement(session="", role="", statement="SET a.b = 'true'"))
+    False
+    """
+    match = LOCAL.search(one.statement)
+    if match is None:
+        return False
+    if match["flag"] is None:
+        return True
+    position = int(match["flag"]) - 1
+    return position < len(one.parameters) and (one.parameters[position] or "").lower() in TRUTHS
 
 
 def _mentions(statement: str, table: str | None) -> bool:

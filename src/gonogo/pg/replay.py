@@ -1,0 +1,82 @@
+"""Statements of the application, sent once more as it sent them: its role, its settings, its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import psycopg
+from psycopg.rows import TupleRow
+
+from gonogo.pg.capture import Captured
+from gonogo.pg.sessions import Connection
+from gonogo.pg.statements import Statement
+
+
+def send(connection: Connection, statement: str, parameters: Sequence[str | None] = ()) -> psycopg.RawCursor[TupleRow]:
+    """Execute a logged statement whose parameters are $1, $2 …, given as the log wrote them. Raises psycopg.Error."""
+    return psycopg.RawCursor(connection).execute(statement.encode(), list(parameters) or None)
+
+
+@contextmanager
+def transaction_like(connection: Connection, captured: Captured, *, commit: bool = False) -> Iterator[None]:
+    """A transaction with everything set as it was for the captured search; rolled back unless `commit`.
+
+    `connection` is a session of the application's role in autocommit mode. Raises psycopg.Error.
+    """
+    for one in captured.lasting:
+        send(connection, one.statement, one.parameters)
+    with connection.transaction(force_rollback=not commit):
+        for one in captured.prelude:
+            send(connection, one.statement, one.parameters)
+        yield
+
+
+def with_vector(captured: Captured, vector: str) -> Captured:
+    """The same search for another query vector, given as text."""
+    old = captured.vector
+    if old is None:
+        return captured
+    return replace(
+        captured,
+        statement=captured.statement.replace(old, vector),
+        parameters=tuple(vector if parameter == old else parameter for parameter in captured.parameters),
+    )
+
+
+def with_tenant(captured: Captured, tenant: str, other: str) -> Captured:
+    """The same search with `other` wherever the application had set `tenant`."""
+
+    def changed(one: Statement) -> Statement:
+        parameters = tuple(other if parameter == tenant else parameter for parameter in one.parameters)
+        quoted, new = (f"'{text.replace(chr(39), chr(39) * 2)}'" for text in (tenant, other))
+        return replace(one, statement=one.statement.replace(quoted, new), parameters=parameters)
+
+    return replace(
+        captured,
+        prelude=tuple(changed(one) for one in captured.prelude),
+        lasting=tuple(changed(one) for one in captured.lasting),
+    )
+
+
+def sets_tenant(captured: Captured, tenant: str) -> bool:
+    """Whether the application had told the database for which tenant it searches."""
+    settings = (*captured.lasting, *captured.prelude)
+    quoted = "'" + tenant.replace("'", "''") + "'"
+    return any(tenant in one.parameters or quoted in one.statement for one in settings)
+
+
+def returned_keys(cursor: psycopg.RawCursor[TupleRow], relation: int, column: int) -> list[str] | None:
+    """The values, as text, of the result column that is column number `column` of the table with oid `relation`.
+
+    None when the statement does not return it.
+    """
+    result = cursor.pgresult
+    if result is None:
+        return None
+    for position in range(result.nfields):
+        if result.ftable(position) == relation and result.ftablecol(position) == column:
+            values = (result.get_value(row, position) for row in range(result.ntuples))
+            return [value.decode() for value in values if value is not None]
+    return None

@@ -1,0 +1,142 @@
+"""The application's own search, asked through its contract and seen as it reaches the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql as compose
+
+from gonogo.core.errors import MissingCapability, NotMeasurable
+from gonogo.core.facts import TableFacts
+from gonogo.pg.capture import Captured, capture
+from gonogo.pg.sessions import session
+from gonogo.stacks.context import Context
+from gonogo.stacks.contract import Application, Hit, application_of, questions_of
+from gonogo.stacks.interfaces import Role
+
+ANY_QUESTION = "What is this about?"
+STATEMENT_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """One search through the application: what it answered, and the statement with which it got there."""
+
+    tenant: str | None
+    query: str
+    hits: tuple[Hit, ...]
+    captured: Captured
+
+
+def ask(context: Context, queries: Sequence[tuple[str | None, str]], *, table: TableFacts, k: int) -> list[Asked]:
+    """Search for each (tenant, text) and capture the statement that it leads to.
+
+    The check that does this declares `uses: [statement_log]`. Raises NotMeasurable.
+    """
+    server = context.stack.postgres()
+    hits: dict[int, tuple[Hit, ...]] = {}
+    with application_of(context.stack) as application:
+        acts = [_act(application, query, k, hits, number) for number, query in enumerate(queries)]
+        try:
+            with session(server.dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
+                captured = capture(
+                    connection,
+                    role=server.role_name(Role.APPLICATION),
+                    table=table.name,
+                    act=acts,
+                    deadline=context.deadline,
+                )
+        except psycopg.Error as error:
+            raise NotMeasurable(f"the application's statements could not be captured: {error}") from error
+    return [
+        Asked(tenant=tenant, query=query, hits=hits[number], captured=captured[number])
+        for number, (tenant, query) in enumerate(queries)
+    ]
+
+
+def _act(
+    application: Application, query: tuple[str | None, str], k: int, hits: dict[int, tuple[Hit, ...]], number: int
+) -> Callable[[], None]:
+    def act() -> None:
+        answered = application.search(*query, k)
+        if not answered.answer.ok:
+            raise NotMeasurable(f"{answered.answer.request} answered {answered.answer.outcome}")
+        hits[number] = answered.hits
+
+    return act
+
+
+def search_of(context: Context, tenant: str | None, *, key: str, k: int = 10) -> Asked:
+    """One captured search of a tenant in the table `key`; captured once in a run, then remembered.
+
+    Raises NotMeasurable.
+    """
+    name = f"search_of/{key}/{tenant}/{k}"
+    if name not in context.cache:
+        text = next((text for _, text in queries_of(context, [tenant], per_tenant=1)), ANY_QUESTION)
+        context.cache[name] = ask(context, [(tenant, text)], table=table_of(context, key), k=k)[0]
+    found: Asked = context.cache[name]
+    return found
+
+
+def queries_of(context: Context, tenants: Sequence[str | None], *, per_tenant: int) -> list[tuple[str | None, str]]:
+    """Up to `per_tenant` texts to search for, as each tenant: questions of the corpus, a tenant's own first.
+
+    Empty without a corpus. What a question asks does not matter to recall, only that it is a real one.
+    """
+    try:
+        questions = questions_of(context.stack)
+    except MissingCapability:
+        return []
+    queries: list[tuple[str | None, str]] = []
+    for tenant in tenants:
+        own_first = sorted(questions, key=lambda one: one.tenant != tenant)
+        queries += [(tenant, one.question) for one in own_first[:per_tenant]]
+    return queries
+
+
+def table_of(context: Context, key: str) -> TableFacts:
+    """A table of the data layout. Raises NotMeasurable where it was not found or is empty."""
+    table = context.facts.tables.get(key)
+    if table is None:
+        known = ", ".join(context.facts.tables) or "none"
+        raise NotMeasurable(f"the database has no table {key} of the stack file's data layout (found: {known})")
+    if table.rows == 0:
+        raise NotMeasurable(f"table {key} is empty")
+    return table
+
+
+def tenants_by_size(context: Context, key: str) -> Mapping[str, int]:
+    """The contract's tenants and how many rows of the table each has now, largest first. Raises NotMeasurable."""
+    table = table_of(context, key)
+    if table.tenant is None:
+        raise NotMeasurable(f"the stack file names no tenant column of {key}")
+    statement = compose.SQL("SELECT {tenant}::text, count(*) FROM {table} GROUP BY 1").format(
+        tenant=compose.Identifier(table.tenant),
+        table=compose.SQL(table.name),  # type: ignore[arg-type] - regclass text, quoted by the server
+    )
+    dsn = context.stack.postgres().dsn(Role.ADMIN)
+    with session(dsn, timeout_seconds=STATEMENT_SECONDS) as connection:
+        sizes: dict[str, int] = dict(connection.execute(statement).fetchall())
+    known = {tenant: sizes[tenant] for tenant in context.facts.tenants if sizes.get(tenant)}
+    if not known:
+        raise NotMeasurable(f"no tenant of the contract has rows in {key}: names and the column's values differ")
+    return dict(sorted(known.items(), key=lambda one: -one[1]))
+
+
+def tenants_wanted(context: Context, key: str, tenant: str) -> dict[str | None, int]:
+    """The tenants a check speaks of, with their rows: `largest`, `smallest`, `all`, or one by name.
+
+    Without a tenant column, or tenants in the contract, that is nobody (None) with all rows.
+    """
+    table = table_of(context, key)
+    if table.tenant is None or not context.facts.tenants:
+        return {None: table.rows}
+    sizes = tenants_by_size(context, key)
+    names = list(sizes)
+    chosen = {"largest": names[:1], "smallest": names[-1:], "all": names}.get(tenant, [tenant])
+    if missing := [name for name in chosen if name not in sizes]:
+        raise NotMeasurable(f"tenant {', '.join(missing)} has no rows in {key} (known: {', '.join(names)})")
+    return {name: sizes[name] for name in chosen}
