@@ -1,0 +1,59 @@
+"""The migrations of the source tree against those that the database says were applied."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Capability
+from gonogo.spec.base import Spec
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import Role
+from gonogo.stacks.sources import source_tree
+
+
+class MigrationsParameters(Spec):
+    """Where migrations are; `version`: group 1, searched in a file's path, is what `applied` returns for it.
+
+    `number`: group 1 is what puts them in order, and must not come twice.
+    """
+
+    files: tuple[str, ...] = ("migrations/*.sql",)
+    version: str = r"([^/]+)\.sql$"
+    number: str = r"(\d+)[^/]*$"
+    applied: str = "SELECT version FROM schema_migrations"
+    role: Role = Role.ADMIN
+
+
+class MigrationsProbe:
+    """A probe."""
+
+    parameters = MigrationsParameters
+    needs = frozenset({Capability.SOURCE, Capability.SQL})
+
+    def observe(self, context: Context, parameters: MigrationsParameters) -> Iterable[Observation]:
+        """`not_applied`, `unknown_to_the_code`, `repeated_numbers`. Raises NotMeasurable without migrations."""
+        paths = [file.path for file in source_tree(context.stack).some_files(parameters.files)]
+        written = {match[1] for path in paths if (match := re.search(parameters.version, path))}
+        if not written:
+            raise NotMeasurable(f"`version` {parameters.version!r} finds nothing in {', '.join(paths[:3])}")
+        numbers = Counter(match[1] for path in paths if (match := re.search(parameters.number, path)))
+        applied = _applied(context, parameters)
+        repeated = tuple(number for number, count in numbers.items() if count > 1)
+        yield Observation(name="not_applied", value=tuple(sorted(written - applied)), n=len(written))
+        yield Observation(name="unknown_to_the_code", value=tuple(sorted(applied - written)), n=len(written))
+        yield Observation(name="repeated_numbers", value=repeated, n=len(numbers))
+
+
+PROBE = MigrationsProbe()
+
+
+def _applied(context: Context, parameters: MigrationsParameters) -> set[str]:
+    from gonogo.pg.reading import read_rows, reading  # noqa: PLC0415 - listing and planning need no database driver
+
+    dsn = context.stack.postgres().dsn(parameters.role)
+    with reading(dsn, seconds=context.deadline.within(20).remaining_seconds) as connection:
+        return {str(row[0]) for row in read_rows(connection, parameters.applied, {}).rows}

@@ -1,0 +1,138 @@
+"""Whether a standby has what the primary has: how long it takes to get there, and whether the rows are the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+
+from pydantic import Field
+
+from gonogo.core.errors import DeadlineExceeded, NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Capability
+from gonogo.spec.base import Seconds, Spec
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import PostgresServer
+
+POLL_SECONDS = 0.01
+Fingerprint = tuple[int, str]  # rows, and the sum of their hashes
+TRIES = 3  # a table that is written to all the time cannot be compared
+READ_SECONDS = 60.0
+# Read errors of a standby that say something about its data, not about our privileges or its load.
+UNREADABLE = ("0A000", "42P01", "XX001", "XX002")  # unlogged table, no such table, damaged data, damaged index
+
+
+class StandbyParityParameters(Spec):
+    """`tables`: keys of the stack file's data layout, default all. `patience`: how long replay may take at most."""
+
+    tables: tuple[str, ...] = ()
+    patience: Seconds = Field(default=10.0, gt=0)
+
+
+class StandbyParityProbe:
+    """A probe. It commits one empty message to the primary's log, by which it sees how far a standby is."""
+
+    parameters = StandbyParityParameters
+    needs = frozenset({Capability.SQL})
+
+    def observe(self, context: Context, parameters: StandbyParityParameters) -> Iterable[Observation]:
+        """`replay_paused`, `replay` (seconds; at least that where the patience ran out) and `tables_that_differ`."""
+        primary = context.stack.postgres()
+        if not primary.standbys:
+            raise NotMeasurable("the primary has no standby to ask")
+        tables = parameters.tables or tuple(context.facts.tables)
+        unknown = [key for key in tables if key not in context.facts.tables]
+        if unknown or not tables:
+            raise NotMeasurable(
+                f"there is no table {', '.join(unknown)} to compare" if unknown else "no tables are known"
+            )
+        names = [context.facts.tables[key].name for key in tables]
+        for name, standby in primary.standbys.items():
+            yield Observation(name="replay_paused", subject=name, value=_replay_paused(standby))
+            seconds, differences = _compare(context, (primary, standby), names, parameters.patience)
+            yield Observation(name="replay", subject=name, value=seconds, unit="s", n=1, load_sensitive=True)
+            if differences is not None:
+                value = tuple(f"{name}: {reason}" for reason in differences)
+                yield Observation(name="tables_that_differ", value=value, n=len(names))
+
+
+PROBE = StandbyParityProbe()
+
+
+def _replay_paused(standby: PostgresServer) -> bool:
+    from gonogo.pg.reading import read_rows, reading  # noqa: PLC0415 - listing and planning need no database driver
+
+    with reading(standby.dsn(), seconds=READ_SECONDS) as connection:
+        found = read_rows(connection, "SELECT pg_is_in_recovery(), pg_is_wal_replay_paused()", {}).rows[0]
+    return bool(found[1])
+
+
+def _replay_seconds(context: Context, primary: PostgresServer, standby: PostgresServer, patience: float) -> float:
+    """From a commit on the primary until the standby shows it; `patience` where it did not by then."""
+    import psycopg  # noqa: PLC0415 - listing and planning need no database driver
+
+    from gonogo.pg.reading import server_words  # noqa: PLC0415 - as above
+    from gonogo.pg.sessions import session  # noqa: PLC0415 - as above
+
+    try:
+        # Local: a commit that waits for this very standby would measure nothing, and perhaps for ever.
+        with session(primary.dsn(), timeout_seconds=READ_SECONDS, synchronous_commit="local") as writer:
+            writer.execute("SELECT pg_logical_emit_message(true, 'gonogo', '')")
+            committed = time.monotonic()
+            row = writer.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+        with session(standby.dsn(), timeout_seconds=READ_SECONDS) as reader:
+
+            def shows() -> bool:
+                found = reader.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone()
+                return found is not None and bool(found[0])
+
+            seen = context.deadline.within(patience).poll(shows, every_seconds=POLL_SECONDS, what="replay")
+    except DeadlineExceeded:
+        context.deadline.check("the standby replays")
+        return patience
+    except psycopg.Error as error:
+        raise NotMeasurable(server_words(error)) from error
+    return seen - committed
+
+
+def _compare(
+    context: Context, servers: tuple[PostgresServer, PostgresServer], tables: Sequence[str], patience: float
+) -> tuple[float, list[str] | None]:
+    """Seconds of replay, and how the tables differ; None for the latter where replay did not get there.
+
+    Raises NotMeasurable for tables that do not hold still.
+    """
+    primary, standby = servers
+    for _ in range(TRIES):
+        before = {table: _fingerprint(primary, table) for table in tables}
+        seconds = _replay_seconds(context, primary, standby, patience)
+        if seconds >= patience:
+            return seconds, None
+        differences = {table: reason for table in tables if (reason := _difference(standby, table, before[table]))}
+        if all(_fingerprint(primary, table) == before[table] for table in differences):
+            return seconds, list(differences.values())
+    raise NotMeasurable(f"{', '.join(differences)}: written to while it is compared")
+
+
+def _difference(standby: PostgresServer, table: str, wanted: Fingerprint) -> str | None:
+    """How a table of the standby differs; None where it does not."""
+    try:
+        found = _fingerprint(standby, table)
+    except NotMeasurable as error:
+        if getattr(error.__cause__, "sqlstate", None) in UNREADABLE:
+            return f"{table} ({error})"
+        raise
+    if found == wanted:
+        return None
+    return f"{table} ({found[0]} rows instead of {wanted[0]})" if found[0] != wanted[0] else f"{table} (other contents)"
+
+
+def _fingerprint(server: PostgresServer, table: str) -> Fingerprint:
+    """Rows and the sum of their hashes, in whatever order they come."""
+    from gonogo.pg.reading import read_rows, reading  # noqa: PLC0415 - listing and planning need no database driver
+
+    # The name is regclass text: the server has quoted it.
+    statement = f"SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)::numeric), 0)::text FROM {table} t"  # noqa: S608 - see above
+    with reading(server.dsn(), seconds=READ_SECONDS) as connection:
+        count, total = read_rows(connection, statement, {}).rows[0]
+    return int(str(count)), str(total)
