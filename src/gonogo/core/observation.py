@@ -15,6 +15,8 @@ class Observation:
     `unit` is one of "s", "B", "1" (a fraction), "1/s", "count", "" (no dimension). `n` is the number of samples or of
     things examined behind the value. `low` and `high` bound the value's interval (same unit). `load_sensitive` marks
     values that a busy host makes worse: a FAIL on such a value while others kept the host busy is UNKNOWN.
+    `lower_bound` marks a value that was measured on less than the real thing, where it is at least as large: it can
+    fail an upper limit and never pass one.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Observation:
     low: float | None = None
     high: float | None = None
     load_sensitive: bool = False
+    lower_bound: bool = False
     evidence: str | None = None  # path below the run directory
     detail: str = ""  # one sentence for people: what was seen
 

@@ -99,12 +99,15 @@ def _lenient_when_contended(ruling: Ruling, observation: Observation, contention
 def _rule(expectation: Expectation, observation: Observation) -> Ruling:
     value = observation.value
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return Outcome.UNKNOWN, f"{observation.name} has no value"
+        return Outcome.UNKNOWN, observation.detail or f"{observation.name} has no value"
     if observation.n is not None and observation.n < expectation.min_n:
         return Outcome.UNKNOWN, f"only {observation.n} samples, at least {expectation.min_n} are needed"
     if expectation.unit and observation.unit not in {"", expectation.unit}:
         return Outcome.UNKNOWN, f"observed in {observation.unit!r}, expected in {expectation.unit!r}"
-    return MATCHERS[expectation.matcher](expectation.expected, observation)
+    ruling = MATCHERS[expectation.matcher](expectation.expected, observation)
+    if observation.lower_bound and ruling[0] is Outcome.PASS and expectation.matcher != "at_least":
+        return Outcome.UNKNOWN, f"{observation.name} is a lower bound and proves no upper limit: {observation.detail}"
+    return ruling
 
 
 def _number(value: Any) -> float | None:
