@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -148,6 +149,23 @@ def distances(queries: Floats, values: npt.NDArray[Any], operator: str) -> Float
     raise NotMeasurable(f"gonogo has no exact computation for the operator {operator}")
 
 
+class Distances(Mapping[str, float]):
+    """The distance of every stored vector to one query, by key. The index of keys is shared between queries."""
+
+    def __init__(self, rows: Mapping[str, int], values: Floats) -> None:
+        self._rows = rows
+        self._values = values
+
+    def __getitem__(self, key: str) -> float:
+        return float(self._values[self._rows[key]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exact:
     """The truth about one query: the keys of its nearest neighbours, best first, and everybody's distance."""
@@ -164,32 +182,36 @@ class Exact:
 
 def exact_top(queries: Floats, stored: Vectors, k: int, operator: str) -> list[Exact]:
     """The exact `k` nearest neighbours of every query. Raises NotMeasurable where there is nothing to compare."""
+    if k < 1:
+        raise NotMeasurable("the nearest 0 neighbours are no answer")
     if not len(stored) or not len(queries):
         raise NotMeasurable("there are no vectors to compare")
     if not np.isfinite(queries).all():
         raise NotMeasurable("a query vector holds values that are no numbers")
-    found = []
-    for one in np.atleast_2d(queries):
-        all_distances = distances(one[None, :], stored.values, operator)[0]
-        usable = np.flatnonzero(np.isfinite(all_distances))
-        if not len(usable):
-            raise NotMeasurable("no stored vector has a distance to the query")
-        near = usable[np.argsort(all_distances[usable], kind="stable")[:k]]
-        found.append(
-            Exact(
-                keys=tuple(stored.keys[near].tolist()),
-                limit=float(all_distances[near[-1]]),
-                by_key=dict(zip(stored.keys.tolist(), all_distances.tolist(), strict=True)),
-            )
-        )
-    return found
+    rows = {key: row for row, key in enumerate(stored.keys.tolist())}
+    return [_top(row, stored, rows, k) for row in _all_distances(np.atleast_2d(queries), stored, operator)]
+
+
+def _all_distances(queries: Floats, stored: Vectors, operator: str) -> Floats:
+    """Blocks of rows, so that only one block at a time is held in double precision."""
+    starts = range(0, len(stored), BLOCK_ROWS)
+    blocks = [distances(queries, stored.values[start : start + BLOCK_ROWS], operator) for start in starts]
+    return np.concatenate(blocks, axis=1)
+
+
+def _top(row: Floats, stored: Vectors, rows: Mapping[str, int], k: int) -> Exact:
+    usable = np.flatnonzero(np.isfinite(row))
+    if not len(usable):
+        raise NotMeasurable("no stored vector has a distance to the query")
+    near = usable[np.argsort(row[usable], kind="stable")[:k]]
+    return Exact(keys=tuple(stored.keys[near].tolist()), limit=float(row[near[-1]]), by_key=Distances(rows, row))
 
 
 def recall(exact: Exact, returned: Sequence[str]) -> float:
     """The share of the true neighbours that was returned. Equally near ones count, doubles and strangers do not."""
     tolerance = RELATIVE_TIE * max(abs(exact.limit), 1.0)
     distinct = dict.fromkeys(returned)
-    right = sum(exact.by_key.get(key, np.inf) <= exact.limit + tolerance for key in distinct)
+    right = sum(exact.by_key.get(key, math.inf) <= exact.limit + tolerance for key in distinct)
     return min(right, exact.wanted) / exact.wanted
 
 

@@ -16,3 +16,7 @@ ORDER BY ic.relname
 
 -- name: role_bypasses
 SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %(role)s
+
+-- name: column_place
+SELECT attrelid::bigint, attnum::int FROM pg_attribute
+WHERE attrelid = to_regclass(%(table)s) AND attname = %(column)s AND NOT attisdropped

@@ -1,0 +1,143 @@
+"""The work of the recall probe: what the application answers, and what is true."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import psycopg
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.facts import TableFacts
+from gonogo.pg.capture import Captured
+from gonogo.pg.catalog import row_key
+from gonogo.pg.replay import returned_keys, send, transaction_like, with_vector
+from gonogo.pg.sessions import session
+from gonogo.pg.sql import query as own_query
+from gonogo.pg.vectors import Floats, Vectors, as_text, exact_top, fetch_vectors, parse_text
+from gonogo.probes.recall import Compared, compared_with, key_column
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import Role
+from gonogo.stacks.searching import Asked, ask, queries_of, search_of, table_of, tenants_wanted
+
+STATEMENT_SECONDS = 60.0
+SAMPLE_SEED = 20_260_102
+
+
+def compare_corpus(context: Context, *, key: str, k: int, tenants: str, per_tenant: int) -> list[Compared]:
+    """Ask the corpus's questions through the API and compare the answers with the truth. Raises NotMeasurable."""
+    table = table_of(context, key)
+    key_column(table, key)
+    wanted = tenants_wanted(context, key, tenants)
+    queries = queries_of(context, list(wanted), per_tenant=per_tenant)
+    if not queries:
+        raise NotMeasurable("the stack file names no corpus of questions; `queries: stored` needs none")
+    asked = ask(context, queries, table=table, k=k)
+    stored = _stored(context, table)
+    returned = _answered(context, table, asked)
+    known = set(stored.keys.tolist())
+    if any(returned) and not any(one in known for keys in returned for one in keys):
+        raise NotMeasurable(f"the ids of the application's hits are no keys of {key}; see hit.chunk in the contract")
+    compared = []
+    for tenant in wanted:
+        rows = [row for row, one in enumerate(asked) if one.tenant == tenant]
+        vectors = np.stack([_vector(asked[row].captured) for row in rows])
+        own = _of_tenant(stored, asked[rows[0]].captured, tenant)
+        exact = exact_top(vectors, own, k, asked[rows[0]].captured.operator)
+        compared += [
+            compared_with(truth, returned[row], tenant=tenant, query=asked[row].query)
+            for truth, row in zip(exact, rows, strict=True)
+        ]
+    return compared
+
+
+def compare_stored(context: Context, *, key: str, k: int, tenants: str, per_tenant: int) -> list[Compared]:
+    """Replay the captured search with stored vectors and compare with the truth. Raises NotMeasurable."""
+    table = table_of(context, key)
+    key_column(table, key)
+    searches = {
+        tenant: search_of(context, tenant, key=key, k=k).captured for tenant in tenants_wanted(context, key, tenants)
+    }
+    stored = _stored(context, table)
+    random = np.random.default_rng(SAMPLE_SEED)
+    compared = []
+    for tenant, captured in searches.items():
+        _vector(captured)
+        own = _of_tenant(stored, captured, tenant)
+        sample = random.choice(len(own), size=min(per_tenant, len(own)), replace=False)
+        vectors = own.values[sample].astype(np.float64)
+        returned = _replayed(context, table, [with_vector(captured, as_text(vector)) for vector in vectors])
+        exact = exact_top(vectors, own, k, captured.operator)
+        names = [f"stored vector {own.keys[row]}" for row in sample]
+        compared += [
+            compared_with(truth, keys, tenant=tenant, query=name)
+            for truth, keys, name in zip(exact, returned, names, strict=True)
+        ]
+    return compared
+
+
+def _vector(captured: Captured) -> Floats:
+    if captured.vector is None:
+        raise NotMeasurable("the captured search shows no query vector")
+    return parse_text(captured.vector)
+
+
+def _stored(context: Context, table: TableFacts) -> Vectors:
+    assert table.vector is not None  # key_column has looked
+    try:
+        with session(context.stack.postgres().dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
+            return fetch_vectors(
+                connection,
+                table=table.name,
+                key=row_key(table.primary_key),
+                tenant=table.tenant,
+                vector=table.vector,
+            )
+    except psycopg.Error as error:
+        raise NotMeasurable(f"the stored vectors could not be read: {error}") from error
+
+
+def _of_tenant(stored: Vectors, captured: Captured, tenant: str | None) -> Vectors:
+    """The rows among which a tenant's search may find: its own. Raises NotMeasurable where they cannot be told."""
+    if tenant is None:
+        return stored
+    own = stored.of_tenant(tenant)
+    if not len(own):
+        raise NotMeasurable(f"tenant {tenant} has no vectors")
+    return own
+
+
+def _answered(context: Context, table: TableFacts, asked: Sequence[Asked]) -> list[list[str]]:
+    """The keys of what the API returned; where its hits hold none, of what the same statements return again."""
+    if all(hit.chunk is not None for one in asked for hit in one.hits):
+        return [[hit.chunk for hit in one.hits if hit.chunk is not None] for one in asked]
+    by_tenant: Mapping[str | None, list[int]] = {}
+    for row, one in enumerate(asked):
+        by_tenant = {**by_tenant, one.tenant: [*by_tenant.get(one.tenant, []), row]}
+    returned: list[list[str]] = [[] for _ in asked]
+    for rows in by_tenant.values():
+        found = _replayed(context, table, [asked[row].captured for row in rows])
+        for row, keys in zip(rows, found, strict=True):
+            returned[row] = keys
+    return returned
+
+
+def _replayed(context: Context, table: TableFacts, searches: Sequence[Captured]) -> list[list[str]]:
+    """The keys that searches of one tenant return to the application's role. Raises NotMeasurable."""
+    server = context.stack.postgres()
+    column = {"table": table.name, "column": table.primary_key[0]}
+    try:
+        with (
+            session(server.dsn(Role.APPLICATION), timeout_seconds=STATEMENT_SECONDS) as connection,
+            transaction_like(connection, searches[0]),
+        ):
+            place = connection.execute(own_query("plans", "column_place"), column).fetchone()
+            if place is None:
+                raise NotMeasurable(f"{table.name} has no column {table.primary_key[0]}")
+            found = [returned_keys(send(connection, one.statement, one.parameters), *place) for one in searches]
+    except psycopg.Error as error:
+        raise NotMeasurable(f"the captured search could not be sent again: {error}") from error
+    keys = [one for one in found if one is not None]
+    if len(keys) < len(found):
+        raise NotMeasurable(f"the application's search does not return the primary key of {table.name}")
+    return keys
