@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from importlib.resources import files
+from pathlib import Path
 
 import click
 
@@ -20,10 +20,7 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All commands, sorted."""
         del ctx
-        names = [
-            entry.name.removesuffix(".py") for entry in files("gonogo.cli").iterdir() if entry.name.endswith(".py")
-        ]
-        return sorted(name for name in names if not name.startswith("_"))
+        return sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py"))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""

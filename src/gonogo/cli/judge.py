@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gonogo.cli._options import reported
-from gonogo.core.plan import ResolvedPolicy
+
+if TYPE_CHECKING:
+    from gonogo.core.plan import ResolvedPolicy
 
 
 @click.command()
