@@ -106,6 +106,8 @@ def format_value(value: object, unit: str = "") -> str:
 
     >>> format_value(0.0153, "s"), format_value(0.97, "1"), format_value(0, "count"), format_value(True)
     ('15.3 ms', '97.0 %', '0', 'true')
+    >>> format_value(49.62841, "1/s")
+    '49.63 /s'
     >>> format_value(("a", "b"))
     'a, b'
     """
@@ -123,5 +125,6 @@ def format_value(value: object, unit: str = "") -> str:
         return format_bytes(value)
     if unit == "1":
         return f"{value * 100:.1f} %"
-    number = f"{value:g}" if isinstance(value, float) else str(value)
-    return f"{number} /s" if unit == "1/s" else number
+    if unit == "1/s":
+        return f"{value:.4g} /s"
+    return f"{value:g}" if isinstance(value, float) else str(value)

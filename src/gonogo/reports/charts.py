@@ -11,7 +11,7 @@ from gonogo.core.finding import Finding
 from gonogo.core.observation import Mark, Series, Span
 from gonogo.core.quantity import format_seconds, format_value
 from gonogo.reports import svg
-from gonogo.reports.view import KEY_FIGURES, words
+from gonogo.reports.view import KEY_FIGURES, figure_label, words
 
 LANE_HEIGHT, LANE_GAP = 32, 6
 MARKS_HEIGHT, AXIS_HEIGHT, BRACKET_HEIGHT = 20, 24, 24
@@ -22,6 +22,7 @@ LIMIT_IN_SIGHT = 3  # a limit further away than this many times the largest valu
 TONES = 6
 DISASTER = "disaster"  # the mark from which the figures of FROM_DISASTER count
 FROM_DISASTER = ("rto_degraded", "rto")
+SLACK_S = 0.2  # how far a phase may reach over the figure that it is a part of
 FAULT_KINDS = ("fault", "hold", "recovery")
 
 
@@ -112,7 +113,7 @@ def _phases(finding: Finding, scene: Scene, identifier: str) -> Chart:
     ]
     height = bottom + len(brackets) * BRACKET_HEIGHT + AXIS_HEIGHT
     drawn.append(_time_axis(scene.axis, height - AXIS_HEIGHT))
-    legend = _phase_legend(scene)
+    legend = _phase_legend(scene, brackets)
     return Chart(
         title="Timeline",
         drawing=svg.drawing(
@@ -218,12 +219,14 @@ def _time_axis(axis: svg.Axis, top: float) -> str:
     return "".join(drawn)
 
 
-def _phase_legend(scene: Scene) -> list[LegendEntry]:
+def _phase_legend(scene: Scene, brackets: Sequence[tuple[str, float, float]]) -> list[LegendEntry]:
+    """Every span with its length and, in a drill, with its share of the whole RTO."""
+    rto = next((one[1:] for one in brackets if one[0].startswith(f"{KEY_FIGURES['rto']} ")), None)
     entries = []
     for number, span in enumerate(scene.spans, 1):
         at = "" if span.kind == "phase" else f", from {format_seconds(span.start_s)}"
         kind = "" if span.kind == "phase" else f"{span.kind}: "
-        detail = format_seconds(span.seconds) + at
+        detail = format_seconds(span.seconds) + at + _share(span, rto)
         entries.append(
             LegendEntry(key=str(number), style=_style(span, number), text=f"{kind}{words(span.name)}", detail=detail)
         )
@@ -231,6 +234,13 @@ def _phase_legend(scene: Scene) -> list[LegendEntry]:
         detail = f"at {format_seconds(mark.at_s)}"
         entries.append(LegendEntry(key=_letter(index), style="mark", text=words(mark.name), detail=detail))
     return entries
+
+
+def _share(span: Span, rto: tuple[float, float] | None) -> str:
+    """The part of the RTO that a span takes, where it lies within it."""
+    if rto is None or span.kind != "phase" or span.start_s < rto[0] - SLACK_S or span.end_s > rto[1] + SLACK_S:
+        return ""
+    return f", {format_value(span.seconds / (rto[1] - rto[0]), '1')} of the RTO" if rto[1] > rto[0] else ""
 
 
 def _groups(series: Iterable[Series]) -> list[list[Series]]:
@@ -258,7 +268,7 @@ def _plot(scene: Scene, group: Sequence[Series], identifier: str) -> Chart:
     drawn += [_threshold(limit, unit, y, top) for limit in seen]
     drawn.append(_time_axis(scene.axis, top + PLOT_HEIGHT))
     legend = tuple(_series_entry(one, index, seen) for index, one in enumerate(group))
-    title = ", ".join(dict.fromkeys(words(one.name) for one in group))
+    title = ", ".join(dict.fromkeys(figure_label(one.name) for one in group))
     headers, rows = _table(scene, group)
     return Chart(
         title=title,
@@ -315,7 +325,7 @@ def _series_entry(one: Series, index: int, seen: Sequence[float]) -> LegendEntry
         over = sum(value > one.limit for value in values)
         detail += f"; limit {format_value(one.limit, one.unit)}{where}, {over} of {len(values)} points above it"
     subject = f" ({one.subject})" if one.subject else ""
-    return LegendEntry(key="", style=f"line-{index}", text=f"{words(one.name)}{subject}", detail=detail)
+    return LegendEntry(key="", style=f"line-{index}", text=f"{figure_label(one.name)}{subject}", detail=detail)
 
 
 def _table(scene: Scene, group: Sequence[Series]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
@@ -330,7 +340,7 @@ def _table(scene: Scene, group: Sequence[Series]) -> tuple[tuple[str, ...], tupl
             for one in group
         ]
         rows.append((f"{format_seconds(start)} to {format_seconds(end)}", *cells))
-    heads = (f"{words(one.name)}{f' ({one.subject})' if one.subject else ''}" for one in group)
+    heads = (f"{figure_label(one.name)}{f' ({one.subject})' if one.subject else ''}" for one in group)
     return ("Time", *heads), tuple(rows)
 
 

@@ -110,11 +110,10 @@ def _head(page: Page, judgement: Judgement) -> None:
     _banner(page, judgement)
     page.line()
     page.line(on_one_line(judgement.headline))
-    commit = (judgement.commit or "unknown")[:12]
     scope = [
         f"exit code {judgement.exit_code}",
         f"{judgement.stack.name} on {judgement.stack.runtime}",
-        f"commit {commit}",
+        f"commit {view.short_commit(judgement.commit)}",
     ]
     scope += [size] if (size := view.data_size(judgement)) != "unknown" else []
     scope += [f"suite {judgement.suite or 'none'}", f"policy {judgement.policy or 'none'}"]
@@ -213,7 +212,7 @@ def _area(page: Page, area: AreaScore) -> list[Text]:
         _bar(page, area.score, style),
         page.text((page.signs["open"] if area.score is None else score_text(area.score), style)),
         page.text((f"covered {percent(area.coverage)}", "dim")),
-        page.text((_tally(area), style)),
+        page.text((view.tally(area), style)),
     ]
 
 
@@ -226,14 +225,6 @@ def _area_style(area: AreaScore) -> str:
 def _bar(page: Page, score: float | None, style: str) -> Text:
     full = int(BAR_WIDTH * (score or 0) / 100 + 1e-9)
     return page.text((page.signs["full"] * full, style), (page.signs["empty"] * (BAR_WIDTH - full), "dim"))
-
-
-def _tally(area: AreaScore) -> str:
-    counts = (("passed", area.passed), ("failed", area.failed), ("unknown", area.unknown), ("skipped", area.skipped))
-    parts = [f"{count} {name}" for name, count in counts if count]
-    if area.waived:
-        parts.append(f"{area.waived} waived")
-    return ", ".join(parts) or "nothing planned"
 
 
 def _figures(page: Page, judgement: Judgement) -> None:

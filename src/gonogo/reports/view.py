@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gonogo.core.finding import ExpectationResult, Finding
+from gonogo.core.finding import AreaScore, ExpectationResult, Finding
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Kind, Outcome, Verdict
 from gonogo.core.quantity import format_bytes, format_seconds, format_value
@@ -76,6 +76,20 @@ def words(name: str) -> str:
     return " ".join([parts[0][:1].upper() + parts[0][1:], *parts[1:]])
 
 
+def figure_label(name: str) -> str:
+    """What an operator calls a figure.
+
+    >>> figure_label("p95"), figure_label("search_rate")
+    ('Latency p95', 'Search rate')
+    """
+    return KEY_FIGURES.get(name, words(name))
+
+
+def short_commit(commit: str | None) -> str:
+    """As much of a commit as people compare."""
+    return (commit or "unknown")[:12]
+
+
 def instant(text: str | None) -> str:
     """An ISO instant for people, in UTC.
 
@@ -125,7 +139,7 @@ def scope(judgement: Judgement) -> list[tuple[str, str]]:
     commit, until = judgement.commit, judgement.valid_until
     rows = [
         ("Stack", f"{judgement.stack.name} on {judgement.stack.runtime}"),
-        ("Commit", commit or "unknown"),
+        ("Commit", short_commit(commit)),
         ("Data", data_size(judgement)),
         ("Suite", judgement.suite or "none"),
         ("Policy", judgement.policy or "none"),
@@ -167,6 +181,15 @@ def counts(judgement: Judgement) -> dict[Outcome, int]:
     return {outcome: found[outcome] for outcome in Outcome}
 
 
+def tally(area: AreaScore) -> str:
+    """The outcomes of an area in words: `3 passed, 1 unknown`."""
+    counts = (("passed", area.passed), ("failed", area.failed), ("unknown", area.unknown), ("skipped", area.skipped))
+    parts = [f"{count} {name}" for name, count in counts if count]
+    if area.waived:
+        parts.append(f"{area.waived} waived")
+    return ", ".join(parts) or "nothing planned"
+
+
 def outcome_text(finding: Finding) -> str:
     """Its outcome, with what lifts or limits it: `FAIL, waived until 2027-01-31`."""
     if finding.waiver is not None:
@@ -206,7 +229,7 @@ def _figure(finding: Finding, one: Observation, limit: ExpectationResult | None)
     rank = {Outcome.FAIL: 2, Outcome.UNKNOWN: 1}.get(limit.outcome, 0) if limit else 0
     return Figure(
         name=one.name,
-        label=KEY_FIGURES.get(one.name, words(one.name)),
+        label=figure_label(one.name),
         value=format_value(one.value, one.unit),
         limit=limit.expected if limit else "",
         n=one.n,
