@@ -1,9 +1,9 @@
 """A load profile's traffic while it runs: Locust as a process of its own, bounded, marked, and never left behind.
 
-    with running_load(context, profile, profile_path, duration_seconds=20) as running:
-        break_things()
-        result = running.stop()
-    result.samples
+with running_load(context, profile, profile_path, duration_seconds=20) as running:
+    break_things()
+    result = running.stop()
+result.samples
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def parameters_of(profile: LoadSpec, changes: Mapping[str, Any] | None = None) -
 
 
 def locustfile_of(profile: LoadSpec, profile_path: Path) -> Path:
-    """The file of `users:`: a path relative to the profile, or a name of the shipped `loadtests/`. Raises UsageError."""
+    """The file of `users:`: a path relative to the profile, or one that comes with gonogo. Raises UsageError."""
     name = profile.users if profile.users.endswith(".py") else f"{profile.users}.py"
     own, shipped = profile_path.parent / name, shipped_content() / "loadtests" / name
     for path in (own, shipped):

@@ -39,8 +39,8 @@ LEAD_SECONDS = 0.1  # between the announcement and the first possible request
 JOIN_MARGIN_SECONDS = 2.0
 
 
-class OpenModelUser(locust.User):  # type: ignore[misc] - Locust has no type information
-    """Sends the planned requests at their due instants. Override `choose` for another mix, `judge` for other answers."""
+class OpenModelUser(locust.User):
+    """Sends the planned requests when they are due. Override `choose` for another mix, `judge` for other answers."""
 
     abstract = True
     fixed_count = 1  # one dispatcher, however many users Locust is asked for
@@ -83,7 +83,7 @@ class OpenModelUser(locust.User):  # type: ignore[misc] - Locust has no type inf
 
     # --- dispatching
 
-    @locust.task  # type: ignore[misc] - Locust has no type information
+    @locust.task
     def dispatch(self) -> None:
         """Start every request when it is due, whatever became of those before; then wait for the last answers."""
         traffic = self.traffic
@@ -131,7 +131,8 @@ class OpenModelUser(locust.User):  # type: ignore[misc] - Locust has no type inf
         sent = time.monotonic()
         status, body, error = self._exchange(request)
         ended = time.monotonic()
-        correct, returned = None, ()
+        correct: bool | None = None
+        returned: tuple[str, ...] = ()
         if status is not None and not error:
             try:
                 correct, returned = self.judge(request, body)
