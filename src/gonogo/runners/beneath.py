@@ -1,0 +1,118 @@
+"""What runs beneath a scenario's faults: the ledger, the probers and, where the scenario asks for it, a load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.load.running import RunningLoad, Sample, running_load
+from gonogo.pg.ledger import Ledger, LedgerCount, count
+from gonogo.pg.sessions import session
+from gonogo.runners.probing import Probers, streak
+from gonogo.spec.verification import ChaosSpec, LoadSpec
+from gonogo.stacks.context import Context
+from gonogo.stacks.contract import application_of, questions_of
+
+FIRST_WRITE_SECONDS = 15.0
+FIRST_ANSWERS_SECONDS = 15.0
+COUNT_SECONDS = 30.0
+LOAD_SECONDS = 600.0  # it is stopped long before
+STREAK = 5  # so many good answers in a row are a recovery: one alone may be luck
+POLL_SECONDS = 0.05
+
+
+class Beneath:
+    """Started on entering, stopped by `stop` or on leaving."""
+
+    def __init__(self, context: Context, spec: ChaosSpec, load: tuple[LoadSpec, Path] | None) -> None:
+        self.ledger: Ledger | None = None
+        self.samples: Sequence[Sample] = ()
+        self._context = context
+        self._spec = spec
+        self._load = load
+        self._running: RunningLoad | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._stack.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        context, enter = self._context, self._stack.enter_context
+        application = enter(application_of(context.stack))
+        self.probers = enter(Probers(application, questions_of(context.stack)))
+        if self._spec.during.ledger is not None:
+            self.ledger = enter(self._new_ledger(self._spec.during.ledger.rate))
+        if self._load is not None:
+            self._running = enter(running_load(context, *self._load, LOAD_SECONDS))
+        self._await_flow()
+
+    def _new_ledger(self, rate_per_second: float) -> Ledger:
+        stack = self._context.stack
+        reference = f"${{{stack.spec.data.service}.url.admin}}"  # names every server: the writers follow a failover
+        return Ledger(
+            lambda: stack.resolve(reference), run_id=self._context.run.run_id, rate_per_second=rate_per_second
+        )
+
+    def _await_flow(self) -> None:
+        """Nothing is broken before everything beneath works. Raises DeadlineExceeded."""
+        deadline = self._context.deadline
+        if self.ledger is not None:
+            self.ledger.await_acknowledgement(0.0, deadline.within(FIRST_WRITE_SECONDS))
+        deadline.within(FIRST_ANSWERS_SECONDS).poll(
+            lambda: self.good_since(0.0) is not None, every_seconds=POLL_SECONDS, what="the probers get right answers"
+        )
+
+    def good_since(self, instant: float) -> float | None:
+        """When the first of several consecutive right answers to requests sent after `instant` came."""
+        first = streak(self.probers.replies, after=instant, length=STREAK, good=lambda reply: bool(reply.correct))
+        return first.ended_at if first else None
+
+    def ready_since(self, instant: float) -> float | None:
+        """The same for readiness."""
+        first = streak(self.probers.readiness, after=instant, length=STREAK, good=lambda reply: reply.succeeded)
+        return first.ended_at if first else None
+
+    def is_ready_since(self, instant: float) -> bool:
+        """Whether readiness came back after `instant`; true where the contract has no such request."""
+        return not self.probers.readiness or self.ready_since(instant) is not None
+
+    def recovered_at(self, instant: float) -> float | None:
+        """When everything worked again after `instant`: right answers in a row, and an acknowledged write."""
+        instants = [self.good_since(instant)]
+        if self.ledger is not None:
+            instants.append(self.ledger.first_acknowledged_after(instant))
+        found = [one for one in instants if one is not None]
+        return max(found) if len(found) == len(instants) else None
+
+    def stop(self) -> None:
+        """End the traffic and keep what it saw; the ledger's table stays until the end."""
+        self.probers.stop()
+        if self._running is not None:
+            self.samples = self._running.stop().samples
+        if self.ledger is not None:
+            self.ledger.stop()
+
+    def count(self) -> LedgerCount | None:
+        """Count the ledger on the server that is primary now. Raises NotMeasurable where it does not answer."""
+        if self.ledger is None:
+            return None
+        server = self._context.stack.postgres()
+        try:
+            with session(server.dsn(), timeout_seconds=COUNT_SECONDS) as connection:
+                return count(connection, self.ledger)
+        except psycopg.Error as error:
+            raise NotMeasurable(f"the ledger cannot be counted on {server.name}: {error}") from error

@@ -1,0 +1,151 @@
+"""Probers: while faults come and go, they ask questions of known answer and whether the service calls itself ready."""
+
+from __future__ import annotations
+
+import http
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from gonogo.core.errors import HarnessError, NotMeasurable
+from gonogo.stacks.contract import Application, Question
+from gonogo.stacks.exchange import Answer
+
+SEARCHERS = 4
+SEARCH_PAUSE_SECONDS = 0.2  # of each searcher: 20 requests a second together, no rate limit of a real service
+READY_PAUSE_SECONDS = 0.1
+ANSWER_SECONDS = 12.0  # longer than faults are held, so that an answer that waits for the end of the fault is seen
+READY_SECONDS = 3.0
+QUESTIONS = 12
+HITS = 10
+REFUSALS = (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What became of one request. Instants are monotonic seconds."""
+
+    sent_at: float
+    ended_at: float
+    status: int | None  # None: no answer
+    correct: bool | None = None  # of a success: whether the known document was found
+    clear: bool = False  # of an error: a refusal that says when to come again
+    detail: str = ""
+
+    @property
+    def seconds(self) -> float:
+        """How long the caller waited."""
+        return self.ended_at - self.sent_at
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was answered with success, rightly or wrongly."""
+        return self.correct is not None
+
+    @property
+    def rate_limited(self) -> bool:
+        """The service defended itself against gonogo: neither good nor bad."""
+        return self.status == http.HTTPStatus.TOO_MANY_REQUESTS
+
+
+class Probers:
+    """Threads that ask until they are told to stop. A context manager; `stop` ends them earlier."""
+
+    def __init__(self, application: Application, questions: Sequence[Question]) -> None:
+        self.replies: list[Reply] = []
+        self.readiness: list[Reply] = []
+        self.questions = known_answers(application, questions)
+        self._application = application
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._search, args=[number], name=f"search-{number}", daemon=True)
+            for number in range(SEARCHERS)
+        ]
+        if application.declares("ready"):
+            self._threads.append(threading.Thread(target=self._ask_ready, name="ready", daemon=True))
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the threads; requests in flight get their answer first, or run into their limit."""
+        self._stopping.set()
+        limit = time.monotonic() + 2 * ANSWER_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, limit - time.monotonic()))
+            if thread.is_alive():
+                raise HarnessError(f"the prober {thread.name} did not stop")
+
+    def _search(self, number: int) -> None:
+        asked = number * len(self.questions) // SEARCHERS
+        pause = number * SEARCH_PAUSE_SECONDS / SEARCHERS
+        while not self._stopping.wait(pause):
+            self.replies.append(ask(self._application, self.questions[asked % len(self.questions)]))
+            asked, pause = asked + 1, SEARCH_PAUSE_SECONDS
+
+    def _ask_ready(self) -> None:
+        while not self._stopping.wait(READY_PAUSE_SECONDS):
+            answer = self._application.call("ready", patient=False, timeout_seconds=READY_SECONDS)
+            self.readiness.append(_reply(answer, correct=True if answer.ok else None))
+
+
+def ask(application: Application, question: Question) -> Reply:
+    """Ask one question and judge the answer by its content."""
+    answer = application.call(
+        "search", tenant=question.tenant, patient=False, timeout_seconds=ANSWER_SECONDS, query=question.question, k=HITS
+    )
+    if not answer.ok:
+        return _reply(answer)
+    try:
+        found = {hit.document for hit in application.hits_of(answer)}
+    except NotMeasurable as error:  # before the fault the same request was answered as the contract says
+        return _reply(answer, correct=False, detail=str(error))
+    correct = question.document in found
+    detail = "" if correct else f"{question.id}: {question.document} is not among {len(found)} hits"
+    return _reply(answer, correct=correct, detail=detail)
+
+
+def known_answers(application: Application, questions: Sequence[Question]) -> tuple[Question, ...]:
+    """The questions that are answered rightly before any fault: only they can tell a wrong answer.
+
+    Raises NotMeasurable when there is none.
+    """
+    step = max(1, len(questions) // QUESTIONS)
+    chosen = questions[::step][:QUESTIONS]
+    replies = [(question, ask(application, question)) for question in chosen]
+    good = tuple(question for question, reply in replies if reply.correct)
+    if not good:
+        seen = f"the first answer was {replies[0][1].status}, {replies[0][1].detail}" if replies else "there is none"
+        raise NotMeasurable(f"before the fault no question of known answer is answered rightly: {seen}")
+    return good
+
+
+def streak(replies: Iterable[Reply], *, after: float, length: int, good: Callable[[Reply], bool]) -> Reply | None:
+    """The first reply of `length` consecutive good ones, in the order in which they were sent after an instant."""
+    run: list[Reply] = []
+    for reply in sorted(replies, key=lambda one: one.sent_at):
+        if reply.sent_at < after or reply.rate_limited:
+            continue
+        run = [*run, reply] if good(reply) else []
+        if len(run) == length:
+            return run[0]
+    return None
+
+
+def _reply(answer: Answer, *, correct: bool | None = None, detail: str = "") -> Reply:
+    return Reply(
+        sent_at=answer.started,
+        ended_at=answer.started + answer.seconds,
+        status=answer.status,
+        correct=correct,
+        clear=answer.status in REFUSALS and "retry-after" in answer.headers,
+        detail=detail or answer.error,
+    )
