@@ -82,6 +82,7 @@ class Arrivals(Spec):
 class LoadSpec(VerificationSpec):
     """A load profile: a locustfile of `loadtests/` (or the user's own) under an open arrival model."""
 
+    effects: Effect = Effect.WRITE  # never beside others: it would measure them, and they it
     users: str
     arrivals: Arrivals
     duration: Seconds
