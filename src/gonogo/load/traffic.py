@@ -21,7 +21,7 @@ from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Question, application_of, questions_of
 from gonogo.stacks.exchange import fill, fill_path
 
-QUESTIONS = 60  # more would only make the preparation longer
+QUESTIONS = 40  # more would only make the preparation longer
 IN_FLIGHT_AT_LEAST = 64
 IN_FLIGHT_MARGIN = 2.0  # a service that answers nothing at all must not run into the limit
 FILES_IN_RESERVE = 100
