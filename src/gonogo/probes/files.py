@@ -70,7 +70,7 @@ class FilesParameters(Spec):
     """What to look at; at least one.
 
     environment     → undocumented_variables, unread_variables
-    exist           → missing_files
+    exist           → missing_files; an entry that is a list is satisfied by any of its names
     must_match      → one observation by the rule's name for each file: true or false
     must_not_match  → one observation by the rule's name: the places, file:line, that match
     secrets         → secrets: the places
@@ -78,7 +78,7 @@ class FilesParameters(Spec):
     """
 
     environment: EnvironmentRule | None = None
-    exist: tuple[str, ...] = ()
+    exist: tuple[Globs, ...] = ()
     must_match: dict[str, PatternRule] = Field(default_factory=dict)
     must_not_match: dict[str, PatternRule] = Field(default_factory=dict)
     secrets: SecretsRule | None = None
@@ -112,7 +112,7 @@ def observe_tree(tree: SourceTree, parameters: FilesParameters) -> Iterator[Obse
     if parameters.exist:
         if not tree.has("**"):
             raise NotMeasurable("the application's source holds no file")
-        missing = tuple(glob for glob in parameters.exist if not tree.has(glob))
+        missing = tuple(" or ".join(globs) for globs in parameters.exist if not any(map(tree.has, globs)))
         yield Observation(name="missing_files", value=missing, n=len(parameters.exist))
     for name, rule in parameters.must_match.items():
         pattern = re.compile(rule.pattern, re.MULTILINE)

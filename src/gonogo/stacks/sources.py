@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ PRUNED = frozenset(
 )
 LARGEST_BYTES = 2 * 2**20
 MOST_FILES = 20_000
+GIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,11 @@ class SourceTree:
         return any(pattern.fullmatch(path) for path in self._paths())
 
     def _paths(self) -> Iterator[str]:
-        """All files, sorted; links are not followed out of the tree."""
+        """All files, sorted. What git ignores is no source; links to folders are not followed."""
+        known = tracked(self.root)
+        if known:
+            yield from (path for path in known if (self.root / path).is_file())
+            return
         count = 0
         for folder, names, files in os.walk(self.root):
             names[:] = sorted(name for name in names if name not in PRUNED)
@@ -79,6 +85,17 @@ class SourceTree:
         except OSError as error:
             raise NotMeasurable(f"{path} cannot be read: {error.strerror}") from error
         return None if b"\0" in content else content.decode(errors="replace")
+
+
+def tracked(root: Path) -> tuple[str, ...]:
+    """The files that git tracks or would add; empty where it knows nothing of the folder."""
+    command = ["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=GIT_SECONDS, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ()
+    names = done.stdout.decode(errors="surrogateescape").split("\0") if done.returncode == 0 else []
+    return tuple(sorted({name for name in names if name}))
 
 
 def source_tree(stack: Stack) -> SourceTree:
