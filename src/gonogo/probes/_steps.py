@@ -32,8 +32,8 @@ class StepSpec(Spec):
     `call` names requests of the contract, with `id` … `message` as their values; `send` is any `METHOD /path`.
     `as`: `owner` (the contract's first tenant), `other` (its second), `nobody` (no key), `stranger` (a key that nobody
     has), `limited` (a key whose rate limit may be used up) or a tenant. Lists of calls and identities multiply.
-    Placeholders: `{token}`, unique for each run; `{filler}`, a text of the size `filler`; whatever earlier steps
-    captured. `repeat` sends the request that often, `until` a status; `questions` asks that many of the corpus.
+    Placeholders: `{token}`, unique for each run; `{id}`, of the last document stored; `{filler}`, a text of the size
+    `filler`; whatever earlier steps captured. `repeat` sends the request that often, `until` a status; `questions` asks that many of the corpus.
     `observe` names observations and what they are taken from (see _sources.py).
     """
 
@@ -131,7 +131,7 @@ class Conversation:
                     yield self._ask_questions(step, subject)
                     continue
                 answers = self._repeated(step, call, identity, subject)
-                self._capture(step, answers[-1])
+                self._capture(step, call, answers[-1])
                 yield Exchange(
                     subject=subject, call=call, answers=answers, application=self.application, values=dict(self.values)
                 )
@@ -202,7 +202,11 @@ class Conversation:
             ),
         )
 
-    def _capture(self, step: StepSpec, answer: Answer) -> None:
+    def _capture(self, step: StepSpec, call: str | None, answer: Answer) -> None:
+        """Keep what the step captures, and the id under which the service stored a document."""
+        if call == "ingest" and answer.ok:
+            asked = str(fill(step.values.get("id", self.values["id"]), self.values))
+            self.values["id"] = self.application.stored_id(answer, asked)
         for name, path in step.capture.items():
             if not answer.ok:
                 raise NotMeasurable(f"{answer.request} answered {answer.outcome}: there is no {name} to go on with")
