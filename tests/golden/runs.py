@@ -1,4 +1,4 @@
-"""Three runs as they happen: a GO, a NO-GO with a waiver, an unknown and a drill, a HOLD whose stack never came up."""
+"""Runs as they happen: GO; NO-GO with a waiver, an unknown and a drill; HOLD, its stack never up; and one that broke."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from pathlib import Path
 
 from tests.golden.synthetic import Writer, context, expect, facts, item, policy, writing
 
-from gonogo.core.event import FaultHealed, FaultInjected, RunFinished, StackFailed, StackStarted
+from gonogo.core.event import (
+    FaultHealed,
+    FaultInjected,
+    FaultUnhealed,
+    ItemStarted,
+    RunFinished,
+    RunInterrupted,
+    StackFailed,
+    StackStarted,
+)
 from gonogo.core.finding import Waiver
 from gonogo.core.observation import Mark, Observation, Series, Span, Timeline
 from gonogo.core.outcome import Area, Severity, SkipReason
@@ -213,6 +222,22 @@ def write_hold(path: Path) -> Path:
     return path
 
 
+def write_broken(path: Path) -> Path:
+    """Interrupted while a fault was held, and the fault could not be undone: exit code 4, the loudest report."""
+    with writing(path) as run:
+        run.write_plan(context(policy()), facts(), items())
+        run.at(3.1).event(StackStarted(stack="reference", runtime="docker", seconds=3.1))
+        _pass_checks(run, except_for=())
+        run.at(50).event(ItemStarted(id=FAILOVER))
+        run.event(FaultInjected(id=FAILOVER, fault="primary_killed", proof="pid 4711 and its 9 children are gone"))
+        run.at(53).event(
+            FaultUnhealed(id=FAILOVER, fault="primary_killed", reason="the old primary does not start: disk full")
+        )
+        run.event(RunInterrupted(reason="SIGTERM"))
+        run.at(55).event(RunFinished(wall_s=55.0, overhead_s=1.2))
+    return path
+
+
 def _pass_checks(run: Writer, *, except_for: tuple[str, ...]) -> None:
     seen = {
         INDEX: (
@@ -321,3 +346,6 @@ def _drill(run: Writer, *, slow: bool) -> None:
         seconds=at - 75.0,
         timeline=timeline,
     )
+
+
+RUNS = {"go": write_go, "no_go": write_no_go, "hold": write_hold, "broken": write_broken}

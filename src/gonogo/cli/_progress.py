@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -25,30 +26,45 @@ from gonogo.core.event import (
     RunInterrupted,
     StackFailed,
     StackStarted,
+    StackStopped,
 )
 from gonogo.core.quantity import format_seconds
 
 HEARTBEAT_S = 30.0
+TICK_S = 1.0
+NAMES_SHOWN = 3
+ID_WIDTH = 48
+PLAIN_WIDTH = 110  # columns of the verdict where it is no terminal and nobody says how wide a line may be
 
 
 class Progress:
-    """Listens to a run and tells people."""
+    """Listens to a run and tells people. Outcomes are not known yet: the judge speaks at the end.
+
+    Events may come from several threads at once.
+    """
 
     def __init__(self, *, quiet: bool, verbose: bool, colour: bool) -> None:
-        self._console = Console(stderr=True, no_color=not colour, highlight=False, soft_wrap=True)
+        self._colour = colour
+        # None leaves it to NO_COLOR and FORCE_COLOR
+        self._console = Console(stderr=True, no_color=None if colour else True, highlight=False, soft_wrap=True)
         self._quiet = quiet
         self._verbose = verbose
+        self._began = time.monotonic()
         self._running: dict[str, float] = {}
         self._done = 0
         self._total = 0
-        self._failed = 0
+        self._unmeasured = 0
+        self._predicted_s: float | None = None
+        self._doing = "starting the stack"
         self._status: Status | None = None
+        self._lock = threading.RLock()
         self._stop = threading.Event()
         self._heart = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
-        if not self._quiet and self._console.is_terminal:
-            self._status = self._console.status("starting the stack …", spinner="dots")
+        self._began = time.monotonic()
+        if not self._quiet and self._console.is_interactive:
+            self._status = self._console.status(self._now(), spinner="dots")
             self._status.start()
         self._heart.start()
         return self
@@ -57,27 +73,38 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._heart.join()
         if self._status is not None:
             self._status.stop()
 
     def message(self, text: str) -> None:
         """One line of the runtime's."""
-        self._line(f"[dim]{escape(text)}[/dim]")
+        self._line(f"[dim]{self._clock(time.monotonic() - self._began)} {escape(text)}[/dim]")
 
     def event(self, at: float, event: Event) -> None:
-        """One event of the run."""
-        text = self._text(event)
-        if text:
-            self._line(f"[dim]{at:7.1f}s[/dim] {text}")
-        self._update()
+        """One event of the run, `at` seconds after its start."""
+        with self._lock:
+            text = self._text(event)
+            if text:
+                self._line(f"[dim]{self._clock(at)}[/dim] {text}")
+            self._refresh()
 
     def verdict(self, record: dict[str, Any], path: Path) -> None:
-        """The end of a run, on standard output."""
+        """The end of a run, on standard output; in a GitHub workflow also its annotations."""
+        from gonogo.reports.github import workflow_commands
         from gonogo.reports.terminal import print_run
 
-        colour = not self._console.no_color
-        console = Console(no_color=not colour, highlight=False)
+        console = Console(no_color=None if self._colour else True, highlight=False)
+        if not console.is_terminal and "COLUMNS" not in os.environ:
+            console.width = PLAIN_WIDTH
         print_run(record, console, path, quiet=self._quiet)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            for line in workflow_commands(record):
+                console.print(line, markup=False, soft_wrap=True)
+
+    @staticmethod
+    def _clock(seconds: float) -> str:
+        return f"{seconds:7.1f}s"
 
     def _line(self, markup: str) -> None:
         if not self._quiet:
@@ -86,22 +113,22 @@ class Progress:
     def _text(self, event: Event) -> str | None:
         match event:
             case StackStarted(stack=stack, runtime=runtime, seconds=seconds):
+                self._doing = "discovering what there is"
                 return f"stack [bold]{escape(stack)}[/bold] answers on {runtime} after {format_seconds(seconds)}"
             case StackFailed(reason=reason):
-                return f"[red]the stack did not start:[/red] {escape(reason)}"
+                return f"[bold red]the stack did not start:[/bold red] {escape(reason)}"
+            case StackStopped(kept=kept):
+                return "the stack stays up" if kept else "the stack is down again"
             case PlanMade(items=items, to_run=to_run, predicted_s=predicted):
-                self._total = to_run
+                self._total, self._predicted_s = to_run, predicted
                 return f"plan: {to_run} of {items} verifications, about {format_seconds(predicted)}"
-            case FaultInjected(fault=fault, proof=proof):
-                return f"[yellow]fault {escape(fault)}[/yellow] landed: {escape(proof)}"
-            case FaultHealed(fault=fault, proof=proof):
-                return f"[green]fault {escape(fault)}[/green] healed: {escape(proof)}"
-            case FaultUnhealed(fault=fault, reason=reason):
-                return f"[bold red]fault {escape(fault)} is NOT healed:[/bold red] {escape(reason)}"
             case RunInterrupted(reason=reason):
+                self._doing = "cleaning up"
                 return f"[yellow]interrupted ({escape(reason)}): cleaning up, then the reports[/yellow]"
             case HarnessFailed(reason=reason):
                 return f"[bold red]gonogo failed:[/bold red] {escape(reason)}"
+            case FaultInjected() | FaultHealed() | FaultUnhealed():
+                return _fault(event)
             case ItemStarted() | ItemFinished() | ItemProgressed():
                 return self._item(event)
             case _:
@@ -112,20 +139,57 @@ class Progress:
             self._running[event.id] = time.monotonic()
             return None
         if isinstance(event, ItemProgressed):
-            return f"{escape(event.id)}: {escape(event.message)}" if self._verbose else None
+            return f"        {escape(event.id)}: {escape(event.message)}" if self._verbose else None
         self._running.pop(event.id, None)
         self._done += 1
-        note = f" [yellow]{escape(event.unmeasurable)}[/yellow]" if event.unmeasurable else ""
-        return f"[dim]{self._done:>3}/{self._total}[/dim] {escape(event.id)} [dim]{format_seconds(event.seconds)}[/dim]{note}"
+        if self._done == self._total:
+            self._doing = "stopping the stack"
+        width = len(str(self._total))
+        text = f"[dim]{self._done:>{width}}/{self._total}[/dim] {escape(event.id):<{ID_WIDTH}}"
+        text += f" [dim]{format_seconds(event.seconds):>9}[/dim]"
+        if event.unmeasurable:
+            self._unmeasured += 1
+            text += f" [yellow]not measured: {escape(event.unmeasurable)}[/yellow]"
+        return text.rstrip()
 
-    def _update(self) -> None:
-        if self._status is not None and self._total:
-            names = ", ".join(list(self._running)[:3])
-            self._status.update(f"{self._done}/{self._total} {escape(names)}")
+    def _now(self) -> str:
+        """The live line: how far, how long, what is going on."""
+        elapsed = format_seconds(round(time.monotonic() - self._began))
+        if not self._total:
+            return f"{self._doing} [dim]{elapsed}[/dim]"
+        tally = f"[bold]{self._done}/{self._total}[/bold]"
+        if self._unmeasured:
+            tally += f" [yellow]{self._unmeasured} not measured[/yellow]"
+        predicted = f" of about {format_seconds(round(self._predicted_s))}" if self._predicted_s else ""
+        return f"{tally}  [dim]{elapsed}{predicted}[/dim]  {escape(self._ages() or self._doing)}"
+
+    def _ages(self) -> str:
+        now = time.monotonic()
+        ages = [f"{name} {now - since:.0f} s" for name, since in self._running.items()]
+        more = f" and {len(ages) - NAMES_SHOWN} more" if len(ages) > NAMES_SHOWN else ""
+        return ", ".join(ages[:NAMES_SHOWN]) + more
+
+    def _refresh(self) -> None:
+        if self._status is not None:
+            self._status.update(self._now())
 
     def _beat(self) -> None:
-        """In CI a long silence looks like a hang: say what is running."""
-        while not self._stop.wait(HEARTBEAT_S):
-            if self._status is None and self._running:
-                ages = [f"{name} ({time.monotonic() - since:.0f} s)" for name, since in list(self._running.items())]
-                self._line(f"[dim]still running: {escape(', '.join(ages))}[/dim]")
+        """Keeps the live line's clock going. In CI a long silence looks like a hang: say what is running."""
+        while not self._stop.wait(TICK_S if self._status is not None else HEARTBEAT_S):
+            with self._lock:
+                if self._status is not None:
+                    self._refresh()
+                else:
+                    elapsed = self._clock(time.monotonic() - self._began)
+                    self._line(f"[dim]{elapsed} still at it: {escape(self._ages() or self._doing)}[/dim]")
+
+
+def _fault(event: FaultInjected | FaultHealed | FaultUnhealed) -> str:
+    name = escape(event.fault)
+    match event:
+        case FaultInjected(proof=proof):
+            return f"[yellow]fault {name} landed:[/yellow] {escape(proof)}"
+        case FaultHealed(proof=proof):
+            return f"[green]fault {name} healed:[/green] {escape(proof)}"
+        case FaultUnhealed(reason=reason):
+            return f"[bold red]fault {name} is NOT healed:[/bold red] {escape(reason)}; run `gonogo heal`"

@@ -138,7 +138,9 @@ def _banner(page: Page, judgement: Judgement) -> None:
 def _alarms(page: Page, judgement: Judgement) -> None:
     """What must not be overlooked: faults that are still there, failures of gonogo itself."""
     for text in judgement.unhealed:
-        page.line(page.text((" FAULT NOT HEALED ", "bold white on red"), (f" {text}; run `gonogo heal`", "bold red")))
+        page.line(page.text((" FAULT NOT HEALED ", "bold white on red"), (f" {text}", "bold red")))
+    if judgement.unhealed:
+        page.line(page.text(("Run `gonogo heal` now.", "bold red")))
     for text in judgement.harness_errors:
         page.line(page.text((" GONOGO FAILED ", "bold white on red"), (f" {text}", "bold red")))
     if judgement.interrupted:

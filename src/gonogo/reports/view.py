@@ -145,8 +145,9 @@ def scope(judgement: Judgement) -> list[tuple[str, str]]:
         ("Policy", judgement.policy or "none"),
         ("Started", instant(judgement.started_at)),
         ("Took", "unknown" if judgement.wall_s is None else format_seconds(judgement.wall_s)),
-        ("Judged as of", instant(judgement.judged_as_of)),
     ]
+    if instant(judgement.judged_as_of) != instant(judgement.started_at):
+        rows.append(("Judged as of", instant(judgement.judged_as_of)))
     return [*rows, ("Holds until", instant(until))] if until else rows
 
 

@@ -22,6 +22,7 @@ from gonogo.reports.reading import read_run
 from gonogo.spec.content import shipped_content
 
 MOST = 50  # entries of one list; run.json has them all
+NAMED = 4  # ids on the first screen
 LONGEST_TEXT = 1_500
 DIGEST_SHOWN = 12
 WAIVED = "WAIVED"
@@ -82,6 +83,7 @@ def render(run: dict[str, Any]) -> str:
         "value": format_value,
         "state": state,
         "MOST": MOST,
+        "NAMED": NAMED,
         "MEANING": view.MEANING,
         "NEVER_DECIDES": view.SCORE_NEVER_DECIDES,
     }
