@@ -32,7 +32,7 @@ CREATE TABLE chunks (
     FOREIGN KEY (tenant_id, document_id) REFERENCES documents (tenant_id, id) ON DELETE CASCADE
 );
 CREATE INDEX chunks_document_idx ON chunks (tenant_id, document_id);
-CREATE INDEX chunks_embedding_idx ON chunks USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 64);
+CREATE INDEX chunks_embedding_idx ON chunks USING hnsw (embedding vector_cosine_ops) WITH (m = 24, ef_construction = 128);
 
 CREATE TABLE messages (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

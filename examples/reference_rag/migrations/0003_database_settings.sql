@@ -14,7 +14,7 @@ BEGIN
         'idle_in_transaction_session_timeout = ''15s''',
         -- A filtered nearest-neighbour query goes on until it has enough rows of its tenant.
         'hnsw.iterative_scan = ''relaxed_order''',
-        'hnsw.ef_search = 80'
+        'hnsw.ef_search = 200'
     ] LOOP
         EXECUTE format('ALTER DATABASE %I SET %s', current_database(), setting);
     END LOOP;
