@@ -64,11 +64,12 @@ def compare_stored(context: Context, *, key: str, k: int, tenants: str, per_tena
     for tenant, captured in searches.items():
         _vector(captured)
         own = _of_tenant(stored, captured, tenant)
-        sample = random.choice(len(own), size=min(per_tenant, len(own)), replace=False)
-        vectors = own.values[sample].astype(np.float64)
+        source = own if len(own) >= per_tenant else stored  # a tiny tenant is asked for others' vectors too
+        sample = random.choice(len(source), size=min(per_tenant, len(source)), replace=False)
+        vectors = source.values[sample].astype(np.float64)
         returned = _replayed(context, table, [with_vector(captured, as_text(vector)) for vector in vectors])
         exact = exact_top(vectors, own, k, captured.operator)
-        names = [f"stored vector {own.keys[row]}" for row in sample]
+        names = [f"stored vector {source.keys[row]}" for row in sample]
         compared += [
             compared_with(truth, keys, tenant=tenant, query=name)
             for truth, keys, name in zip(exact, returned, names, strict=True)
