@@ -1,0 +1,71 @@
+"""What several defects share."""
+
+
+def texts_without_limit() -> None:
+    """Give the bodies of requests no maximum lengths. Must run before the routes are imported: they keep the models."""
+    from typing import Annotated
+
+    from pydantic import Field
+
+    from reference_rag import schemas
+
+    class DocumentIn(schemas.DocumentIn):
+        text: Annotated[str, Field(min_length=1)]
+
+    class SearchIn(schemas.SearchIn):
+        query: Annotated[str, Field(min_length=1)]
+
+    schemas.DocumentIn = DocumentIn  # type: ignore[misc]  # the defect
+    schemas.SearchIn = SearchIn  # type: ignore[misc]  # the defect
+
+
+def answer_instead(path: str, content: dict[str, object], status: int = 200) -> None:
+    """Answer one path with the same JSON for ever, in front of everything else."""
+    from starlette.responses import JSONResponse
+    from starlette.types import Receive, Scope, Send
+
+    from reference_rag import middleware
+
+    original = middleware.RequestContext.__call__
+
+    async def call(self: middleware.RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == path:
+            await JSONResponse(content, status)(scope, receive, send)
+        else:
+            await original(self, scope, receive, send)
+
+    middleware.RequestContext.__call__ = call  # type: ignore[method-assign]  # the defect
+
+
+def delay(paths: tuple[str, ...], seconds: float) -> None:
+    """Answer some paths later, without keeping the processor busy."""
+    import asyncio
+
+    from starlette.types import Receive, Scope, Send
+
+    from reference_rag import middleware
+
+    original = middleware.RequestContext.__call__
+
+    async def call(self: middleware.RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in paths:
+            await asyncio.sleep(seconds)
+        await original(self, scope, receive, send)
+
+    middleware.RequestContext.__call__ = call  # type: ignore[method-assign]  # the defect
+
+
+def log_also(header: str, name: str) -> None:
+    """Log a header of every request as a field."""
+    from starlette.datastructures import Headers
+    from starlette.types import Scope
+
+    from reference_rag import logs, middleware
+
+    original = middleware.RequestContext._finish
+
+    def finish(self: middleware.RequestContext, scope: Scope, status: int, seconds: float) -> None:
+        logs.log.info("headers", extra={"fields": {name: Headers(scope=scope).get(header, "")}})
+        original(self, scope, status, seconds)
+
+    middleware.RequestContext._finish = finish  # type: ignore[method-assign]  # the defect
