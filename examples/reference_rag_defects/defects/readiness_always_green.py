@@ -6,7 +6,7 @@ def apply() -> None:
     from reference_rag import migrate
     from reference_rag.database import Database
 
-    async def schema_version(self: Database, wait_seconds: float) -> str | None:  # noqa: ARG001 - as in the original
+    async def schema_version(self: Database, wait_seconds: float) -> str | None:
         return migrate.newest_version()
 
     Database.schema_version = schema_version  # type: ignore[method-assign]  # the defect is the replacement
