@@ -36,8 +36,11 @@ class Observation:
         record = asdict(self)
         if isinstance(self.value, tuple):
             record["value"] = list(self.value)
+        # By identity: 0 equals False, and "n: 0" is what makes an expectation UNKNOWN.
         return {
-            key: value for key, value in record.items() if key in {"name", "value"} or value not in (None, "", False)
+            key: value
+            for key, value in record.items()
+            if key in {"name", "value"} or not (value is None or value is False or value == "")
         }
 
     @classmethod
