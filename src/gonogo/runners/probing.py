@@ -6,6 +6,7 @@ import http
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -14,8 +15,8 @@ from gonogo.core.errors import HarnessError, NotMeasurable
 from gonogo.stacks.contract import Application, Question
 from gonogo.stacks.exchange import Answer
 
-SEARCHERS = 4
-SEARCH_PAUSE_SECONDS = 0.2  # of each searcher: 20 requests a second together, no rate limit of a real service
+SEARCH_PAUSE_SECONDS = 0.1  # a search begins so often, whether or not the ones before it were answered
+IN_FLIGHT = 150  # more than a service that answers nothing lets pile up until each request is given up
 READY_PAUSE_SECONDS = 0.1
 ANSWER_SECONDS = 12.0  # longer than faults are held, so that an answer that waits for the end of the fault is seen
 READY_SECONDS = 3.0
@@ -60,10 +61,8 @@ class Probers:
         self.questions = known_answers(application, questions)
         self._application = application
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._search, args=[number], name=f"search-{number}", daemon=True)
-            for number in range(SEARCHERS)
-        ]
+        self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="search")
+        self._threads = [threading.Thread(target=self._search, name="searches", daemon=True)]
         if application.declares("ready"):
             self._threads.append(threading.Thread(target=self._ask_ready, name="ready", daemon=True))
 
@@ -76,20 +75,22 @@ class Probers:
         self.stop()
 
     def stop(self) -> None:
-        """End the threads; requests in flight get their answer first, or run into their limit."""
+        """End the threads; requests in flight get their answer first, or run into their limit. Idempotent."""
         self._stopping.set()
-        limit = time.monotonic() + 2 * ANSWER_SECONDS
         for thread in self._threads:
-            thread.join(max(0.0, limit - time.monotonic()))
+            thread.join(2 * ANSWER_SECONDS)
             if thread.is_alive():
                 raise HarnessError(f"the prober {thread.name} did not stop")
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _search(self, number: int) -> None:
-        asked = number * len(self.questions) // SEARCHERS
-        pause = number * SEARCH_PAUSE_SECONDS / SEARCHERS
-        while not self._stopping.wait(pause):
-            self.replies.append(ask(self._application, self.questions[asked % len(self.questions)]))
-            asked, pause = asked + 1, SEARCH_PAUSE_SECONDS
+    def _search(self) -> None:
+        asked, due = 0, time.monotonic()
+        while not self._stopping.wait(due - time.monotonic()):
+            self._pool.submit(self._ask, self.questions[asked % len(self.questions)])
+            asked, due = asked + 1, max(due + SEARCH_PAUSE_SECONDS, time.monotonic())
+
+    def _ask(self, question: Question) -> None:
+        self.replies.append(ask(self._application, question))
 
     def _ask_ready(self) -> None:
         while not self._stopping.wait(READY_PAUSE_SECONDS):

@@ -46,7 +46,7 @@ class Story:
 
 
 def observations(story: Story, beneath: Beneath) -> Iterator[Observation]:
-    """Everything but the ledger's count."""
+    """Everything but the ledger's count. What never came back is no matter of a busy host: waiting was long enough."""
     yield from _of_searches(story, beneath)
     yield from _of_readiness(story, beneath)
     if beneath.ledger is not None:
@@ -54,10 +54,10 @@ def observations(story: Story, beneath: Beneath) -> Iterator[Observation]:
     recovered = story.recovered_at is not None
     seconds = (story.recovered_at or story.gave_up_at) - story.heal_began_at
     yield Observation(
-        name="recovered", value=recovered, n=1, load_sensitive=True,
+        name="recovered", value=recovered, n=1,
         detail="" if recovered else f"no lasting recovery within {seconds:.0f} s of healing",
     )  # fmt: skip
-    yield Observation(name="recovery_seconds", value=max(0.0, seconds), unit="s", n=1, load_sensitive=True)
+    yield Observation(name="recovery_seconds", value=max(0.0, seconds), unit="s", n=1, load_sensitive=recovered)
     yield Observation(
         name="steady_state_again", value=story.unsteady is None, n=1, load_sensitive=True, detail=story.unsteady or ""
     )
@@ -91,7 +91,7 @@ def _of_searches(story: Story, beneath: Beneath) -> Iterator[Observation]:
     yield Observation(
         name="search_outage", value=silence[1] - silence[0], unit="s", n=len(rights), load_sensitive=True
     )  # fmt: skip
-    meanwhile = [one for one in replies if story.broke_at <= one.sent_at <= story.heal_began_at]
+    meanwhile = [one for one in replies if one.ended_at > story.broke_at and one.sent_at < story.heal_began_at]
     yield from _of_errors(meanwhile)
 
 
@@ -129,7 +129,7 @@ def _of_readiness(story: Story, beneath: Beneath) -> Iterator[Observation]:
     green = beneath.ready_since(story.heal_began_at)
     yield Observation(
         name="readiness_green_after", value=max(0.0, (green or story.gave_up_at) - story.healed_at), unit="s",
-        n=len(states), load_sensitive=True, detail="" if green else "it did not call itself ready again",
+        n=len(states), load_sensitive=green is not None, detail="" if green else "it did not call itself ready again",
     )  # fmt: skip
 
 
