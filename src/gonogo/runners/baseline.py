@@ -1,0 +1,116 @@
+"""What the source held and answered before the disaster: the restore is measured against it, not against itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.facts import TableFacts
+from gonogo.pg.capture import Captured
+from gonogo.pg.fingerprint import Fingerprint, take_fingerprint
+from gonogo.pg.sessions import session
+from gonogo.runners.searching import IndexUse, Sample, Visible, index_use, recalls, sample_of, visible
+from gonogo.stacks.context import Context
+from gonogo.stacks.contract import Application, Question, questions_of
+from gonogo.stacks.interfaces import PostgresServer, Role
+from gonogo.stacks.searching import Asked, ask, tenants_by_size
+
+K = 10
+QUESTIONS = 8  # enough to find one whose search the planner serves by the index
+SAMPLE_QUERIES = 40
+READ_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The source before the disaster."""
+
+    fingerprint: Fingerprint
+    table: TableFacts  # the one with the vectors
+    question: Question  # answered correctly before
+    captured: Captured  # the search that it led to
+    index: IndexUse
+    sample: Sample
+    recalls: tuple[float, ...]
+    visible: tuple[Visible, ...]
+
+
+def take_baseline(context: Context, source: PostgresServer) -> Baseline:
+    """Read and ask the source. Raises NotMeasurable when it does not answer correctly even before the disaster."""
+    table_key, table = vector_table(context)
+    try:
+        fingerprint = fingerprint_of(source)
+        asked, question = _answered_question(context, source, table_key, table)
+        index = index_use(source, asked.captured, table)
+        sample = sample_of(source, asked.captured, table, asked.tenant, queries=SAMPLE_QUERIES, k=K)
+        tables = list(context.facts.tables.values())
+        baseline = Baseline(
+            fingerprint=fingerprint,
+            table=table,
+            question=question,
+            captured=asked.captured,
+            index=index,
+            sample=sample,
+            recalls=tuple(recalls(source, sample)),
+            visible=tuple(visible(source, asked.captured, tables, question.tenant)),
+        )
+    except psycopg.Error as error:
+        raise NotMeasurable(f"the source could not be read before the disaster: {error}") from error
+    keep_fingerprint(context, "source", fingerprint)
+    return baseline
+
+
+def vector_table(context: Context) -> tuple[str, TableFacts]:
+    """The largest table with vectors, and its key. Raises NotMeasurable."""
+    tables = [(key, table) for key, table in context.facts.tables.items() if table.vector and table.vectors]
+    if not tables:
+        raise NotMeasurable("the database holds no table of the stack file's data layout with vectors")
+    return max(tables, key=lambda entry: entry[1].vectors or 0)
+
+
+def fingerprint_of(
+    server: PostgresServer, *, without_schemas: Sequence[str] = (), snapshot: str | None = None
+) -> Fingerprint:
+    """The fingerprint of a server. Raises psycopg.Error."""
+    with session(server.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS) as connection:
+        return take_fingerprint(connection, without_schemas=without_schemas, snapshot=snapshot)
+
+
+def keep_fingerprint(context: Context, name: str, fingerprint: Fingerprint) -> str:
+    """Keep a fingerprint as evidence; returns its path."""
+    return context.recorder.artifact(f"fingerprint_{name}.json", json.dumps(fingerprint.to_json(), indent=1))
+
+
+def _answered_question(
+    context: Context, source: PostgresServer, table_key: str, table: TableFacts
+) -> tuple[Asked, Question]:
+    """A question that is answered correctly, preferably by the index: of the largest tenant's first."""
+    sizes = list(tenants_by_size(context, table_key)) if table.tenant else []
+    questions = sorted(
+        questions_of(context.stack), key=lambda one: sizes.index(one.tenant) if one.tenant in sizes else len(sizes)
+    )[:QUESTIONS]
+    asked = ask(context, [(one.tenant, one.question) for one in questions], table=table, k=K)
+    right = [
+        (answer, question)
+        for answer, question in zip(asked, questions, strict=True)
+        if is_right([hit.document for hit in answer.hits], question)
+    ]
+    if not right:
+        raise NotMeasurable(f"none of {len(questions)} questions is answered correctly even before the disaster")
+    indexed = (one for one in right if index_use(source, one[0].captured, table).used)
+    return next(indexed, right[0])
+
+
+def is_right(documents: Sequence[str], question: Question) -> bool:
+    """Whether the document that answers the question was found."""
+    return question.document in documents
+
+
+def answers_right(application: Application, question: Question) -> bool:
+    """Ask the question. Never raises for what the application does."""
+    answered = application.search(question.tenant, question.question, K, patient=False)
+    return answered.answer.ok and is_right([hit.document for hit in answered.hits], question)

@@ -1,0 +1,181 @@
+"""How a restore drill runs: look, back up while writes go on, lose the source, restore elsewhere, compare.
+
+The source is treated as lost and stays untouched. The restore goes into a scratch server that is removed at the end.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gonogo.core.errors import HarnessError, NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.quantity import format_bytes
+from gonogo.drills import METHODS, Artefact, DrillMethod, RestoreFailed
+from gonogo.pg.ledger import Ledger
+from gonogo.pg.sessions import session
+from gonogo.runners import drill_report, restored
+from gonogo.runners.baseline import READ_SECONDS, Baseline, fingerprint_of, keep_fingerprint, take_baseline
+from gonogo.runners.phases import PhaseClock
+from gonogo.runners.service import Served, serve_again
+from gonogo.spec.verification import DrillSpec
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import PostgresServer, Role, ScratchRequest
+
+LEDGER_RATE_PER_SECOND = 50.0
+LEDGER_ALONE_SECONDS = 0.5  # before the backup begins and after it has ended
+SPACE_FACTOR = 4  # the dump, the restored copy, its WAL, and as much again
+SPACE_BYTES = 512 * 2**20
+
+
+@dataclass(slots=True, kw_only=True)
+class Drill:
+    """One drill on its way."""
+
+    context: Context
+    method: DrillMethod
+    parameters: Any
+    source: PostgresServer
+    baseline: Baseline
+    ledger: Ledger
+    artefact: Artefact | None = None
+    disaster_at: float = 0.0
+    clock: PhaseClock | None = None
+    failure: str = ""  # why the restore failed
+    served: Served = field(default_factory=Served)
+
+
+def run_drill(
+    context: Context, spec: DrillSpec, *, artefact_defect: str | None = None, changes: Mapping[str, Any] | None = None
+) -> None:
+    """Run a drill and record what it showed. `changes` replace parameters, `artefact_defect` breaks the backup.
+
+    Raises NotMeasurable when nothing can be said.
+    """
+    method = METHODS.load(spec.method)
+    parameters = method.parameters.model_validate({**spec.with_, **(changes or {})})
+    source = context.stack.postgres(getattr(parameters, "service", None))
+    check_disk_space(context)
+    context.progress("reading the source: fingerprint, known answers, recall")
+    baseline = take_baseline(context, source)
+    rate = LEDGER_RATE_PER_SECOND
+    with (
+        tempfile.TemporaryDirectory(prefix="drill-", dir=context.stack.scratch) as folder,
+        Ledger(lambda: source.dsn(Role.ADMIN), run_id=context.run.run_id, rate_per_second=rate) as ledger,
+    ):
+        drill = Drill(
+            context=context, method=method, parameters=parameters, source=source, baseline=baseline, ledger=ledger
+        )
+        _back_up(drill, Path(folder), artefact_defect)
+        _lose_source(drill)
+        _restore(drill)
+    for observation in drill_report.exposure(context, parameters, drill.artefact):
+        context.observe(observation)
+    context.draw(drill_report.timeline(drill))
+
+
+def check_disk_space(context: Context) -> None:
+    """Raise NotMeasurable where the dump and the restored copy may not fit."""
+    needed = (context.facts.data_size_bytes or 0) * SPACE_FACTOR + SPACE_BYTES
+    free = shutil.disk_usage(context.stack.scratch).free
+    if free < needed:
+        raise NotMeasurable(
+            f"the drill may need {format_bytes(needed)} below {context.stack.scratch}, {format_bytes(free)} are free"
+        )
+
+
+def _back_up(drill: Drill, folder: Path, artefact_defect: str | None) -> None:
+    context = drill.context
+    context.deadline.sleep(LEDGER_ALONE_SECONDS)
+    context.progress("backing up")
+    try:
+        drill.artefact = drill.method.backup(context, drill.parameters, drill.source, folder)
+        if artefact_defect is not None:
+            drill.artefact = _broken(drill, drill.artefact, artefact_defect)
+    except RestoreFailed as error:
+        drill.failure = str(error)
+    context.deadline.sleep(LEDGER_ALONE_SECONDS)
+
+
+def _broken(drill: Drill, artefact: Artefact, name: str) -> Artefact:
+    defects = drill.method.artefact_defects()
+    if name not in defects:
+        raise NotMeasurable(f"there is no artefact defect {name!r} (known: {', '.join(sorted(defects))})")
+    broken = defects[name](drill.context, artefact, drill.parameters)
+    assert isinstance(broken, Artefact)
+    return broken
+
+
+def _lose_source(drill: Drill) -> None:
+    """The disaster: from here on only the backup is there. Every acknowledgement came before it."""
+    drill.ledger.stop()
+    drill.disaster_at = time.monotonic()
+    drill.clock = PhaseClock("provision")
+
+
+def _restore(drill: Drill) -> None:
+    """Restore, start the application, verify; or record why that failed."""
+    context, clock = drill.context, drill.clock
+    assert clock is not None
+    if drill.artefact is None:
+        context.observe(drill_report.not_restored(drill.failure))
+        return
+    context.progress(f"restoring {format_bytes(drill.artefact.size_bytes)} into a fresh server")
+    with context.stack.scratch_postgres(ScratchRequest(name="restored"), context.deadline) as target:
+        refuse_source(drill.source, target)
+        try:
+            drill.method.restore(context, drill.parameters, drill.artefact, target, clock)
+        except RestoreFailed as error:
+            context.observe(drill_report.not_restored(str(error)))
+            return
+        with _analysed(drill, target) as snapshot:
+            context.progress("starting the application on the restored database")
+            drill.served = serve_again(context, target, drill.baseline, clock)
+            context.progress("comparing the restored database with the source")
+            _verify(drill, target, snapshot)
+
+
+def refuse_source(source: PostgresServer, target: PostgresServer) -> None:
+    """Raise HarnessError before any command when the restore would go into what was backed up."""
+    if (source.host, source.port) == (target.host, target.port):
+        raise HarnessError(f"the restore's target {target.name} is the source itself")
+
+
+@contextmanager
+def _analysed(drill: Drill, target: PostgresServer) -> Iterator[str]:
+    """ANALYZE, without which the planner is wrong about everything; then a snapshot of what was restored."""
+    assert drill.clock is not None
+    drill.clock.begin("analyze")
+    with ExitStack() as sessions:
+        holder = sessions.enter_context(
+            session(target.dsn(), timeout_seconds=READ_SECONDS, idle_in_transaction_session_timeout=0)
+        )
+        holder.execute("ANALYZE")
+        yield restored.snapshot_of(holder)
+
+
+def _verify(drill: Drill, target: PostgresServer, snapshot: str) -> None:
+    for observation in _verified(drill, target, snapshot):
+        drill.context.observe(observation)
+
+
+def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[Observation]:
+    """What the restored database shows, one thing after the other: what is seen is kept whatever comes later."""
+    context, baseline = drill.context, drill.baseline
+    after = fingerprint_of(target, without_schemas=[drill.ledger.schema], snapshot=snapshot)
+    evidence = keep_fingerprint(context, "restored", after)
+    yield drill_report.restored_rows(baseline.fingerprint, after)
+    later = fingerprint_of(drill.source, without_schemas=[drill.ledger.schema])
+    yield from restored.rows_and_objects(baseline.fingerprint, after, later, evidence)
+    found = restored.search(target, baseline)
+    yield from drill_report.recovery_times(drill, index_used=found.index_used)
+    yield from found.observations
+    yield restored.isolation(target, baseline, context)
+    yield from restored.ledger_counts(target, drill.ledger, drill.disaster_at)
+    yield restored.pages(target)

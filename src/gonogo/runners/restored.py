@@ -1,0 +1,191 @@
+"""What came back: the restored database against the source as it was before the disaster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.pg.fingerprint import SETTING, Difference, Fingerprint, compare
+from gonogo.pg.ledger import Ledger, count
+from gonogo.pg.sessions import session
+from gonogo.pg.vectors import mean_with_interval
+from gonogo.runners.baseline import Baseline, K
+from gonogo.runners.searching import IndexUse, index_use, recalls, visible
+from gonogo.stacks.context import Context
+from gonogo.stacks.interfaces import PostgresServer, Role
+
+READ_SECONDS = 600.0
+SHOWN = 5
+FEWEST_ACKNOWLEDGED = 20  # fewer writes say nothing about what is lost
+RELATIONS = "SELECT oid, oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'm', 'i', 't', 'S')"
+
+
+def rows_and_objects(
+    before: Fingerprint, after: Fingerprint, source_later: Fingerprint, evidence: str
+) -> Iterator[Observation]:
+    """Everything that is not as it was. What others changed on the source meanwhile cannot be told from a loss."""
+    moved = {difference.subject: str(difference) for difference in compare(before, source_later)}
+    differences = [one for one in compare(before, after) if one.subject not in moved]
+    settings = [one for one in differences if one.kind == SETTING]
+    rest = [one for one in differences if one.kind != SETTING]
+    unsure = f"others changed the source during the drill: {_listed(list(moved.values()))}" if moved else ""
+    yield Observation(
+        name="fingerprints_differ",
+        value=None if unsure and not rest else len(rest),
+        unit="count",
+        n=before.things,
+        evidence=evidence,
+        detail=_listed([str(one) for one in rest]) or unsure or f"{before.rows} rows, {before.things} things equal",
+    )
+    yield Observation(name="differences", value=tuple(str(one) for one in rest), n=before.things, evidence=evidence)
+    yield Observation(
+        name="settings_lost",
+        value=tuple(f"{one.name}: {one.what}" for one in settings),
+        n=max(1, len(before.objects.get(SETTING, {}))),
+        evidence=evidence,
+        detail="settings of the database and its roles that the restored one does not have",
+    )
+    yield _broken_indexes(before, after, rest)
+
+
+def _broken_indexes(before: Fingerprint, after: Fingerprint, differences: Sequence[Difference]) -> Observation:
+    missing = {one.name for one in differences if one.kind == "index" and one.what.startswith("missing")}
+    invalid = {name for name, text in after.objects.get("index", {}).items() if text.endswith("(invalid)")}
+    there = len(before.objects.get("index", {}))
+    return Observation(
+        name="broken_indexes",
+        value=tuple(sorted(missing | invalid)),
+        n=there,
+        detail=f"of {there} indexes {len(missing)} are missing and {len(invalid)} are invalid",
+    )
+
+
+def _listed(sentences: Sequence[str]) -> str:
+    more = f" and {len(sentences) - SHOWN} more" if len(sentences) > SHOWN else ""
+    return "; ".join(sentences[:SHOWN]) + more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """The vector search on the restored database."""
+
+    index_used: bool
+    observations: tuple[Observation, ...]
+
+
+def search(target: PostgresServer, baseline: Baseline) -> Search:
+    """Whether the index serves the application's search, and how much of the truth it finds."""
+    try:
+        use = index_use(target, baseline.captured, baseline.table)
+    except (NotMeasurable, psycopg.Error) as error:
+        use = IndexUse(used=False, detail=f"the search fails: {error}")
+    detail = f"before: {baseline.index.detail}; restored: {use.detail}"
+    found = [Observation(name="vector_index_used", value=use.used, n=1, detail=detail)]
+    if not baseline.index.used:
+        found = [Observation(name="vector_index_used", value=None, n=1, detail=f"not even before: {detail}")]
+    try:
+        after = recalls(target, baseline.sample)
+    except (NotMeasurable, psycopg.Error) as error:
+        found.append(Observation(name="recall_drop", value=None, unit="1", detail=f"recall: {error}"))
+    else:
+        found += _recall(baseline.recalls, after)
+    return Search(index_used=use.used, observations=tuple(found))
+
+
+def _recall(before: Sequence[float], after: Sequence[float]) -> Iterator[Observation]:
+    drop = mean_with_interval([was - now for was, now in zip(before, after, strict=True)])
+    for subject, samples in (("source", before), ("restored", after)):
+        mean = mean_with_interval(samples)
+        yield Observation(
+            name=f"recall_at_{K}", subject=subject, value=mean.mean, unit="1", n=mean.n, low=mean.low, high=mean.high
+        )
+    yield Observation(
+        name="recall_drop",
+        value=drop.mean,
+        unit="1",
+        n=drop.n,
+        low=drop.low,
+        high=drop.high,
+        detail=f"recall@{K} of the application's search, source minus restored; the truth is that of the source",
+    )
+
+
+def isolation(target: PostgresServer, baseline: Baseline, context: Context) -> Observation:
+    """Rows of others that the application's role can read now and could not before."""
+    tables = list(context.facts.tables.values())
+    tenant = baseline.question.tenant
+    before = {one.table: one for one in baseline.visible}
+    try:
+        now = list(visible(target, baseline.captured, tables, tenant))
+    except psycopg.Error as error:
+        return Observation(name="isolation_leaks", value=None, detail=f"the application's role is refused: {error}")
+    if not any(one.own for one in now):
+        return Observation(
+            name="isolation_leaks", value=None, detail=f"the application sees no row at all as {tenant} any more"
+        )
+    leaks = {one.table: max(0, one.foreign - before[one.table].foreign) for one in now if one.table in before}
+    listed = _listed([f"{rows} of {table}" for table, rows in leaks.items() if rows])
+    return Observation(
+        name="isolation_leaks",
+        value=sum(leaks.values()),
+        unit="count",
+        n=sum(one.rows for one in now),
+        detail=listed or f"as {tenant} and as nobody, the application's role sees nothing that it did not see before",
+    )
+
+
+def pages(target: PostgresServer) -> Observation:
+    """Read every page of every relation, checksums verified: nothing else looks into vector indexes."""
+    name = "unreadable_relations"
+    broken: list[str] = []
+    blocks = 0
+    with session(target.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS) as connection:
+        if connection.execute("SELECT current_setting('data_checksums')").fetchone() != ("on",):
+            return Observation(name=name, value=None, detail="the restored cluster has no data checksums")
+        try:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
+        except psycopg.Error as error:
+            return Observation(name=name, value=None, detail=f"pages cannot be read one by one: {error}")
+        for oid, relation in connection.execute(RELATIONS).fetchall():
+            try:
+                row = connection.execute("SELECT pg_prewarm(%s::oid::regclass, 'buffer')", [oid]).fetchone()
+            except psycopg.errors.DataCorrupted:
+                broken.append(relation)
+            else:
+                blocks += row[0] if row else 0
+    return Observation(name=name, value=tuple(broken), n=blocks, detail=f"{blocks} pages were read")
+
+
+def ledger_counts(target: PostgresServer, ledger: Ledger, disaster_at: float) -> Iterator[Observation]:
+    """What was acknowledged before the disaster and is not there."""
+    with session(target.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS) as connection:
+        counted = count(connection, ledger, until=disaster_at)
+    if counted.acknowledged < FEWEST_ACKNOWLEDGED:
+        detail = f"only {counted.acknowledged} writes were acknowledged before the disaster"
+        for name in ("rpo", "acknowledged_rows_lost", "holes", "unexpected_rows"):
+            yield Observation(name=name, value=None, n=counted.acknowledged, detail=detail)
+        return
+    detail = f"{counted.lost} of {counted.acknowledged} acknowledged writes are lost, {counted.survivors} are there"
+    detail += f"; {counted.indeterminate} indeterminate" if counted.indeterminate else ""
+    seconds = counted.rpo_seconds(disaster_at)
+    yield Observation(name="rpo", value=seconds, unit="s", n=counted.acknowledged, detail=detail)
+    numbers = {
+        "acknowledged_rows_lost": counted.lost,
+        "holes": counted.holes,
+        "unexpected_rows": counted.unexpected,
+    }
+    for name, value in numbers.items():
+        yield Observation(name=name, value=value, unit="count", n=counted.acknowledged, detail=detail)
+
+
+def snapshot_of(connection: psycopg.Connection[tuple[object, ...]]) -> str:
+    """Export a snapshot of what was restored, before anybody writes; it holds as long as the session stays open."""
+    connection.execute(sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    row = connection.execute("SELECT pg_export_snapshot()").fetchone()
+    assert row is not None
+    return str(row[0])
