@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
@@ -89,25 +90,41 @@ class Difference:
 # --- taking
 
 
-def take_fingerprint(connection: Connection, *, without_schemas: Sequence[str] = ()) -> Fingerprint:
-    """Read everything in one snapshot. `connection` is a superuser's: nobody else sees all rows.
+def take_fingerprint(
+    connection: Connection, *, without_schemas: Sequence[str] = (), snapshot: str | None = None
+) -> Fingerprint:
+    """Read everything in one snapshot. Rows alone may be read in one that another session has exported before;
+    definitions and sequences are then read as they are now.
+
+    `connection` is a superuser's: nobody else sees all rows.
 
     Raises NotMeasurable for a lesser role, psycopg.Error for data that cannot be read.
     """
     without = {"without": list(without_schemas)}
+    with _snapshot(connection, snapshot):
+        vectors_by_crc = bool(_one(connection, query("fingerprint", "checks_itself")))
+        tables = dict(_tables(connection, without, vectors_by_crc=vectors_by_crc))
+        if snapshot is None:
+            sequences, objects = dict(_sequences(connection, without)), _objects(connection, without)
+    if snapshot is not None:
+        with _snapshot(connection, None):
+            sequences, objects = dict(_sequences(connection, without)), _objects(connection, without)
+    algorithm = f"sums of 64 bits, 1; vectors: {'crc32c of send' if vectors_by_crc else 'array of real'}"
+    return Fingerprint(algorithm=algorithm, tables=tables, sequences=sequences, objects=objects)
+
+
+@contextmanager
+def _snapshot(connection: Connection, exported: str | None) -> Iterator[None]:
+    """A repeatable-read transaction in which values have one text form, whoever's session it is."""
     before = connection.isolation_level
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     try:
         with connection.transaction():
+            if exported is not None:
+                connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(exported)))
             _require_superuser(connection)
             connection.execute(query("fingerprint", "settings"))
-            vectors_by_crc = bool(_one(connection, query("fingerprint", "checks_itself")))
-            return Fingerprint(
-                algorithm=f"sums of 64 bits, 1; vectors: {'crc32c of send' if vectors_by_crc else 'array of real'}",
-                tables=dict(_tables(connection, without, vectors_by_crc=vectors_by_crc)),
-                sequences=dict(_sequences(connection, without)),
-                objects=_objects(connection, without),
-            )
+            yield
     finally:
         connection.isolation_level = before
 

@@ -20,3 +20,8 @@ SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %(role)s
 -- name: column_place
 SELECT attrelid::bigint, attnum::int FROM pg_attribute
 WHERE attrelid = to_regclass(%(table)s) AND attname = %(column)s AND NOT attisdropped
+
+-- name: stored_columns
+SELECT attname FROM pg_attribute
+WHERE attrelid = to_regclass(%(table)s) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+ORDER BY attnum

@@ -1,0 +1,208 @@
+"""Leak probes through the API: a canary document for every tenant, looked for by every other one."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql as compose
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.outcome import Capability
+from gonogo.pg.sessions import session
+from gonogo.probes.isolation import Found
+from gonogo.stacks.context import Context
+from gonogo.stacks.contract import Answer, Application, application_of
+from gonogo.stacks.interfaces import Role
+
+MARKER = "gonogo-canary-"
+STATEMENT_SECONDS = 20.0
+K = 10
+REFUSED = frozenset({401, 403, 404, 405, 409, 410, 422})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Canary:
+    """A planted document. Its token occurs nowhere else; its text is nearly that of every other canary."""
+
+    tenant: str
+    id: str  # as the service stored it
+    token: str
+    question: str  # matches every canary alike and does not hold the token
+    nonce: str
+
+    def in_text(self, text: str) -> bool:
+        """Whether an answer shows this canary."""
+        return self.token in text
+
+
+def through_api(context: Context, ways: Sequence[str]) -> list[Found]:
+    """Try the ways; the canaries are gone afterwards. Raises NotMeasurable."""
+    with application_of(context.stack) as application, planted(context, application) as canaries:
+        return [WAYS[way](application, canaries) for way in ways]
+
+
+# --- canaries
+
+
+@contextmanager
+def planted(context: Context, application: Application) -> Iterator[list[Canary]]:
+    """One canary for every tenant of the contract; leftovers of a killed run are deleted first, these at the end."""
+    for tenant, leftover in _leftovers(context):
+        application.delete(tenant, leftover)
+    nonce = secrets.token_hex(4)
+    canaries: list[Canary] = []
+    try:
+        for tenant in context.facts.tenants:
+            canaries.append(_plant(application, tenant, nonce))
+            context.deadline.check("planting canaries")
+        yield canaries
+    finally:
+        for canary in canaries:
+            for tenant in context.facts.tenants:  # whoever overwrote or could delete it may own a copy
+                application.delete(tenant, canary.id)
+
+
+def _plant(application: Application, tenant: str, nonce: str) -> Canary:
+    token = secrets.token_hex(8)
+    asked = f"{MARKER}{nonce}-{tenant}"
+    text = f"The sealed ledger {nonce} of the harbour office names the passphrase {token} for its warehouse."
+    answer = application.ingest(tenant, asked, f"Sealed ledger {nonce} {token}", text)
+    if not answer.ok:
+        raise NotMeasurable(f"a canary could not be planted for {tenant}: {answer.request} answered {answer.outcome}")
+    return Canary(
+        tenant=tenant,
+        id=application.stored_id(answer, asked),
+        token=token,
+        question=f"Which passphrase does the sealed ledger {nonce} of the harbour office name for its warehouse?",
+        nonce=nonce,
+    )
+
+
+def _leftovers(context: Context) -> list[tuple[str, str]]:
+    """(tenant, document) of canaries that an earlier run could not remove, where the database can be read."""
+    if Capability.SQL not in context.stack.capabilities:
+        return []
+    found: set[tuple[str, str]] = set()
+    declared = context.stack.spec.data.tables
+    with session(context.stack.postgres().dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
+        for key, table in declared.items():
+            if not (table.tenant and table.document) or key not in context.facts.tables:
+                continue
+            statement = compose.SQL("SELECT DISTINCT {}::text, {}::text FROM {} WHERE {}::text LIKE {}").format(
+                compose.Identifier(table.tenant),
+                compose.Identifier(table.document),
+                compose.SQL(context.facts.tables[key].name),  # type: ignore[arg-type] - regclass text
+                compose.Identifier(table.document),
+                compose.Literal(MARKER + "%"),
+            )
+            try:
+                found.update(connection.execute(statement).fetchall())
+            except psycopg.Error as error:
+                raise NotMeasurable(f"left-over canaries could not be looked for: {error}") from error
+    return [(tenant, document) for tenant, document in sorted(found) if tenant in context.facts.tenants]
+
+
+# --- ways
+
+
+def _by_search(application: Application, canaries: Sequence[Canary]) -> Found:
+    def seen(reader: str, canary: Canary) -> bool:
+        found = application.search(reader, f"{canary.question} {canary.token}", K)
+        _answered(found.answer)
+        return any(hit.document == canary.id or canary.in_text(hit.text) for hit in found.hits)
+
+    return _everybody("search", canaries, seen, "finds {owner}'s canary by search")
+
+
+def _by_chat(application: Application, canaries: Sequence[Canary]) -> Found:
+    def seen(reader: str, canary: Canary) -> bool:
+        # The question does not hold the token: an answer that repeats the question is no leak.
+        said = application.chat(reader, f"{MARKER}{canary.nonce}-{reader}-{canary.tenant}", canary.question)
+        _answered(said.answer)
+        return canary.id in said.sources or canary.in_text(said.text)
+
+    return _everybody("chat", canaries, seen, "is told {owner}'s canary in a chat")
+
+
+def _by_document(application: Application, canaries: Sequence[Canary]) -> Found:
+    def seen(reader: str, canary: Canary) -> bool:
+        answer = application.document(reader, canary.id)
+        _answered(answer, refusal_is_fine=True)
+        return answer.ok and canary.in_text(answer.text)
+
+    return _everybody("document", canaries, seen, "reads {owner}'s canary by its id")
+
+
+def _by_delete(application: Application, canaries: Sequence[Canary]) -> Found:
+    """Others delete first, then the owner looks: what is still there could not be deleted."""
+
+    def gone(reader: str, canary: Canary) -> bool:
+        _answered(application.delete(reader, canary.id), refusal_is_fine=True)
+        return not _owner_has(application, canary)
+
+    return _attacks("delete", application, canaries, gone, "deletes {owner}'s canary by its id")
+
+
+def _by_overwrite(application: Application, canaries: Sequence[Canary]) -> Found:
+    def changed(reader: str, canary: Canary) -> bool:
+        text = f"Overwritten by {MARKER}{canary.nonce}."
+        _answered(application.ingest(reader, canary.id, "Overwritten", text), refusal_is_fine=True)
+        return not _owner_has(application, canary)
+
+    return _attacks("overwrite", application, canaries, changed, "overwrites {owner}'s canary by its id")
+
+
+WAYS: dict[str, Callable[[Application, Sequence[Canary]], Found]] = {
+    "search": _by_search,
+    "chat": _by_chat,
+    "document": _by_document,
+    "delete": _by_delete,
+    "overwrite": _by_overwrite,
+}
+
+
+def _everybody(way: str, canaries: Sequence[Canary], seen: Callable[[str, Canary], bool], leak: str) -> Found:
+    """Every owner looks for its own canary, which must work, and everybody else for it, which must not."""
+    for canary in canaries:
+        if not seen(canary.tenant, canary):
+            raise NotMeasurable(f"{way}: {canary.tenant} does not find its own canary, so a leak could not be seen")
+    tried, leaks = 0, []
+    for canary in canaries:
+        for reader in (other.tenant for other in canaries if other.tenant != canary.tenant):
+            tried += 1
+            if seen(reader, canary):
+                leaks.append(f"{reader} {leak.format(owner=canary.tenant)}")
+    return Found(way=way, tried=tried, controls=len(canaries), leaks=tuple(leaks))
+
+
+def _attacks(
+    way: str, application: Application, canaries: Sequence[Canary], harmed: Callable[[str, Canary], bool], leak: str
+) -> Found:
+    tried, leaks, controls = 0, [], 0
+    for canary in canaries:
+        if not _owner_has(application, canary):
+            continue  # an earlier attack got it; that one is reported
+        controls += 1
+        for reader in (other.tenant for other in canaries if other.tenant != canary.tenant):
+            tried += 1
+            if harmed(reader, canary):
+                leaks.append(f"{reader} {leak.format(owner=canary.tenant)}")
+                break  # nothing is left to harm
+    return Found(way=way, tried=tried, controls=controls, leaks=tuple(leaks))
+
+
+def _owner_has(application: Application, canary: Canary) -> bool:
+    answer = application.document(canary.tenant, canary.id)
+    _answered(answer, refusal_is_fine=True)
+    return answer.ok and canary.in_text(answer.text)
+
+
+def _answered(answer: Answer, *, refusal_is_fine: bool = False) -> None:
+    """Raise NotMeasurable unless the service gave an answer that says something."""
+    if answer.ok or (refusal_is_fine and answer.status in REFUSED):
+        return
+    raise NotMeasurable(f"{answer.request} answered {answer.outcome}, which shows neither a leak nor its absence")

@@ -1,0 +1,101 @@
+"""Whether a tenant can reach another one's data: leak probes with a positive control.
+
+A probe that finds nothing proves something only where its owner does find it; else the outcome is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import model_validator
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.observation import Observation
+from gonogo.core.outcome import Capability
+from gonogo.spec.base import Spec
+from gonogo.stacks.context import Context
+
+WAYS = {
+    "api": ("search", "chat", "document", "delete", "overwrite"),
+    "sql": ("rows", "no_tenant", "nearest", "session", "write"),
+}
+
+
+class Parameters(Spec):
+    """`through: api` plants a canary document for every tenant and tries to reach it as every other tenant, by
+
+    search (for its text), chat (about it), document (by its id), delete (by its id), overwrite (ingest with its id).
+    `through: sql` is the application's role, set up as the application sets its own transactions:
+    rows (which tenants' rows are visible), no_tenant (rows visible with none, an empty or an unknown tenant), nearest
+    (the captured search, by every plan), session (what is left when a transaction has ended), write (handing rows to
+    another tenant; rolled back).
+    """
+
+    through: Literal["api", "sql"]
+    ways: tuple[str, ...] = ()  # default: search, chat; rows, no_tenant, nearest
+    vectors: str | None = None  # the table that is searched; default: the first one with a vector column
+
+    @model_validator(mode="after")
+    def _known_ways(self) -> Parameters:
+        allowed = WAYS[self.through]
+        unknown = [way for way in self.ways if way not in allowed]
+        if unknown:
+            raise ValueError(f"{', '.join(unknown)}: through {self.through} allows {', '.join(allowed)}")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What one way of looking came to. `controls`: how often the owner did find what is its own."""
+
+    way: str
+    tried: int
+    controls: int
+    leaks: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()  # a guard that refuses by an error that only a bug explains
+
+
+class Isolation:
+    """Observes leaks (sentences), owner_finds_own, and errors of the guard."""
+
+    parameters = Parameters
+    needs = frozenset({Capability.APPLICATION})
+
+    def observe(self, context: Context, parameters: Parameters) -> Iterator[Observation]:
+        """Try every way. Raises NotMeasurable, also where an owner does not find what is its own."""
+        if len(context.facts.tenants) < 2:
+            raise NotMeasurable("the contract names fewer than two tenants, so there is nobody to leak to")
+        found = _found(context, parameters)
+        for one in found:
+            if not one.controls or not one.tried:
+                raise NotMeasurable(f"{one.way}: no owner reached what is its own, so a leak could not have been seen")
+        yield from _observations(context, found)
+
+
+def _found(context: Context, parameters: Parameters) -> list[Found]:
+    if parameters.through == "api":
+        from gonogo.probes._isolation_api import through_api  # noqa: PLC0415 - needs the HTTP client
+
+        return through_api(context, parameters.ways or ("search", "chat"))
+    from gonogo.probes._isolation_sql import through_sql  # noqa: PLC0415 - needs the driver
+
+    key = parameters.vectors or next((name for name, one in context.facts.tables.items() if one.vector), None)
+    return through_sql(context, parameters.ways or ("rows", "no_tenant", "nearest"), vectors=key)
+
+
+def _observations(context: Context, found: Sequence[Found]) -> Iterator[Observation]:
+    lines = [f"{one.way}: {one.tried} tried, {one.controls} positive controls, {len(one.leaks)} leaks" for one in found]
+    leaks = tuple(dict.fromkeys(leak for one in found for leak in one.leaks))
+    errors = tuple(dict.fromkeys(error for one in found for error in one.errors))
+    evidence = context.recorder.artifact("isolation.txt", "\n".join([*lines, *leaks, *errors]) + "\n")
+    tried = sum(one.tried for one in found)
+    detail = "; ".join(lines)
+    yield Observation(name="leaks", value=leaks, n=tried, evidence=evidence, detail=detail)
+    yield Observation(name="errors", value=errors, n=tried, evidence=evidence, detail=detail)
+    controls = sum(one.controls for one in found)
+    yield Observation(name="owner_finds_own", value=controls > 0, n=controls, evidence=evidence, detail=detail)
+
+
+PROBE = Isolation()
