@@ -57,6 +57,19 @@ class DrillMethod(Protocol):
         """Named ways to break an artefact for the self-test: name → function(context, artefact, parameters)."""
 
 
+@runtime_checkable
+class Deferring(Protocol):
+    """An extra ability: `restore` ends when every answer can be right, if slowly; `finish` brings what makes it fast.
+
+    In between the application may already serve.
+    """
+
+    def finish(
+        self, context: Context, parameters: Any, artefact: Artefact, target: PostgresServer, phases: Phases
+    ) -> None:
+        """Do what `restore` left for later, naming phases. Raises RestoreFailed."""
+
+
 METHODS: Registry[DrillMethod] = Registry(
     kind="drill method", package="gonogo.drills", attribute="METHOD", protocol=DrillMethod
 )

@@ -50,7 +50,7 @@ class PgDump:
     def restore(
         self, context: Context, parameters: PgDumpParameters, artefact: Artefact, target: PostgresServer, phases: Phases
     ) -> None:
-        """Tables, rows, keys and policies, vector indexes: each is a phase. Raises RestoreFailed."""
+        """Tables, rows, keys and policies, each a phase; then every query can be answered. Raises RestoreFailed."""
         restoring = _Restoring(context, parameters, artefact, target)
         phases.begin("schema")
         if parameters.create:
@@ -61,7 +61,14 @@ class PgDump:
         phases.begin("keys and policies")
         entries, of_vector_indexes = restoring.list_of_post_data()
         restoring.run("post-data", only=[entry for entry in entries if entry not in of_vector_indexes])
+
+    def finish(
+        self, context: Context, parameters: PgDumpParameters, artefact: Artefact, target: PostgresServer, phases: Phases
+    ) -> None:
+        """Vector indexes: they take most of the time, and no answer needs them to be right. Raises RestoreFailed."""
+        restoring = _Restoring(context, parameters, artefact, target)
         phases.begin("vector indexes")
+        _, of_vector_indexes = restoring.list_of_post_data()
         restoring.run("post-data", only=of_vector_indexes)
 
     def artefact_defects(self) -> dict[str, Any]:
@@ -155,8 +162,9 @@ class _Restoring:
         result = self._target.tool(
             "pg_restore", [*arguments, str(self._artefact.path)], deadline=self._context.deadline
         )
+        if result.stderr:
+            self._context.recorder.artifact(f"pg_restore_{time.monotonic_ns()}.log", result.stderr)
         if result.exit_code:
-            self._context.recorder.artifact("pg_restore.log", result.stderr)
             raise RestoreFailed(f"pg_restore failed: {words(result)}")
         return result.stdout
 

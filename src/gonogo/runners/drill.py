@@ -11,19 +11,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gonogo.core.errors import HarnessError, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
-from gonogo.drills import METHODS, Artefact, DrillMethod, RestoreFailed
+from gonogo.drills import METHODS, Artefact, Deferring, DrillMethod, RestoreFailed
 from gonogo.pg.ledger import Ledger
 from gonogo.pg.sessions import session
 from gonogo.runners import drill_report, restored
 from gonogo.runners.baseline import READ_SECONDS, Baseline, fingerprint_of, keep_fingerprint, take_baseline
 from gonogo.runners.phases import PhaseClock
-from gonogo.runners.service import Served, serve_again
+from gonogo.runners.service import PROBE_SCHEMA, Served, serve_again
 from gonogo.spec.verification import DrillSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role, ScratchRequest
@@ -131,14 +132,22 @@ def _restore(drill: Drill) -> None:
         refuse_source(drill.source, target)
         try:
             drill.method.restore(context, drill.parameters, drill.artefact, target, clock)
+            with _analysed(drill, target) as snapshot:
+                context.progress("starting the application on the restored database")
+                finish = partial(_finish, drill, target)
+                drill.served = serve_again(context, target, drill.baseline, clock, finish)
+                context.progress("comparing the restored database with the source")
+                _verify(drill, target, snapshot)
         except RestoreFailed as error:
             context.observe(drill_report.not_restored(str(error)))
-            return
-        with _analysed(drill, target) as snapshot:
-            context.progress("starting the application on the restored database")
-            drill.served = serve_again(context, target, drill.baseline, clock)
-            context.progress("comparing the restored database with the source")
-            _verify(drill, target, snapshot)
+
+
+def _finish(drill: Drill, target: PostgresServer) -> None:
+    """What the method left for later, if it did."""
+    if isinstance(drill.method, Deferring):
+        assert drill.artefact is not None
+        assert drill.clock is not None
+        drill.method.finish(drill.context, drill.parameters, drill.artefact, target, drill.clock)
 
 
 def refuse_source(source: PostgresServer, target: PostgresServer) -> None:
@@ -168,10 +177,11 @@ def _verify(drill: Drill, target: PostgresServer, snapshot: str) -> None:
 def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[Observation]:
     """What the restored database shows, one thing after the other: what is seen is kept whatever comes later."""
     context, baseline = drill.context, drill.baseline
-    after = fingerprint_of(target, without_schemas=[drill.ledger.schema], snapshot=snapshot)
+    ours = [drill.ledger.schema, PROBE_SCHEMA]
+    after = fingerprint_of(target, without_schemas=ours, snapshot=snapshot)
     evidence = keep_fingerprint(context, "restored", after)
     yield drill_report.restored_rows(baseline.fingerprint, after)
-    later = fingerprint_of(drill.source, without_schemas=[drill.ledger.schema])
+    later = fingerprint_of(drill.source, without_schemas=ours)
     yield from restored.rows_and_objects(baseline.fingerprint, after, later, evidence)
     found = restored.search(target, baseline)
     yield from drill_report.recovery_times(drill, index_used=found.index_used)

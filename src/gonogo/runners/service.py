@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import psycopg
+from psycopg import sql
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
@@ -17,6 +19,7 @@ from gonogo.stacks.interfaces import PostgresServer, Role
 
 ANSWER_SECONDS = 30.0  # a restored service that is wrong for so long is wrong
 POLL_SECONDS = 0.01
+PROBE_SCHEMA = "gonogo_restore_drill"
 PROBE_ID = "gonogo-restore-drill"
 PROBE_TEXT = "Written by a restore drill to see that the restored service takes writes."
 
@@ -35,8 +38,13 @@ class Served:
         return self.full_seconds is not None
 
 
-def serve_again(context: Context, target: PostgresServer, baseline: Baseline, clock: PhaseClock) -> Served:
-    """Start the application on `target` and ask it. What it does wrong is told, not raised."""
+def serve_again(
+    context: Context, target: PostgresServer, baseline: Baseline, clock: PhaseClock, finish: Callable[[], None]
+) -> Served:
+    """Start the application on `target` and ask it; `finish` the restore as soon as it answers correctly.
+
+    What the application does wrong is told, not raised; what `finish` raises is.
+    """
     served = Served()
     clock.begin("application")
     try:
@@ -47,6 +55,7 @@ def serve_again(context: Context, target: PostgresServer, baseline: Baseline, cl
             clock.begin("first correct answer")
             _until_right(context, application, baseline, "no correct answer")
             served.degraded_seconds = clock.elapsed_seconds
+            finish()
             clock.begin("first write")
             remove = _write(context, application, target)
             clock.begin("full service")
@@ -57,7 +66,9 @@ def serve_again(context: Context, target: PostgresServer, baseline: Baseline, cl
                 application.delete(baseline.question.tenant, PROBE_ID)
     except (StackError, DeadlineExceeded) as error:
         context.deadline.check("the restored service answers")
-        served.trouble = f"{error}"
+        served.trouble = str(error)
+        if served.degraded_seconds is None:
+            finish()  # what came back is compared all the same, and it is to be whole
     return served
 
 
@@ -88,6 +99,6 @@ def _write(context: Context, application: Application, target: PostgresServer) -
 def _write_to_database(target: PostgresServer) -> None:
     try:
         with session(target.dsn(Role.ADMIN)) as connection:
-            connection.execute("CREATE SCHEMA gonogo_restore_drill")
+            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(PROBE_SCHEMA)))
     except psycopg.Error as error:
         raise DeadlineExceeded(f"no write is acknowledged: {error}") from error
