@@ -58,7 +58,7 @@ def _in_background() -> None:
     arguments = [argument for argument in sys.argv[1:] if argument != "--detach"]
     log = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - it must outlive this function: the child writes to it
     child = subprocess.Popen(
-        [sys.executable, "-c", "from gonogo.cli import main; main()", *arguments],
+        [sys.executable, "-m", "gonogo", *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=log,

@@ -124,16 +124,20 @@ def load_policy(name: str, content: Sequence[Path] = ()) -> PolicySpec:
             raise UsageError(f"policy {name} inherits from more than {DEEPEST_INHERITANCE} policies, or in a circle")
         chain.append(load(find_config("policies", next_name, content), PolicySpec).spec)
         next_name = chain[-1].extends
-    merged: dict[str, Any] = {}
-    for policy in reversed(chain):
-        given = policy.model_dump(exclude_unset=True)
-        for key, value in given.items():
-            merged[key] = {**merged.get(key, {}), **value} if isinstance(value, dict) and key != "gates" else value
-    return PolicySpec.model_validate({**merged, "policy": chain[0].policy, "waivers": _waivers_as_text(merged)})
+    merged = chain.pop()
+    while chain:
+        merged = _over(chain.pop(), merged)
+    return merged
 
 
-def _waivers_as_text(merged: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{**waiver, "expires": waiver["expires"].isoformat()} for waiver in merged.get("waivers", ())]
+def _over(policy: PolicySpec, inherited: PolicySpec) -> PolicySpec:
+    """What `policy` states, over what it inherits; tables are merged key by key, everything else is replaced."""
+    stated: dict[str, Any] = {name: getattr(policy, name) for name in policy.model_fields_set}
+    merged = {
+        name: {**getattr(inherited, name), **value} if isinstance(value, dict) else value
+        for name, value in stated.items()
+    }
+    return inherited.model_copy(update=merged)
 
 
 def resolve_policy(policy: PolicySpec) -> ResolvedPolicy:
