@@ -22,6 +22,7 @@ from gonogo.stacks.local.processes import kill_tree, members, send
 from gonogo.stacks.local.sharedmemory import PID_FILE, remove_segment, segment_of
 from gonogo.stacks.local.site import Child, Site
 from gonogo.stacks.local.tools import end_of, run_tool
+from gonogo.stacks.proxy import DelayingProxy
 
 CONNECT_TIMEOUT_SECONDS = 5
 POLL_SECONDS = 0.002
@@ -71,6 +72,7 @@ class LocalPostgres:
         self.database = database
         self.standbys: Mapping[str, PostgresServer] = {}
         self.following: LocalPostgres | None = None
+        self.proxy: DelayingProxy | None = None  # as standby: stands between it and the server that it follows
         self.synchronous_with: set[str] = set()  # as primary: members of which one must confirm each commit
         self.binaries = binaries
         self.group = group
@@ -179,8 +181,9 @@ class LocalPostgres:
         standby_signal = self.data / "standby.signal"
         if self.following is not None:
             admin = self.following.roles[Role.ADMIN]
+            port = self.proxy.port if self.proxy else self.following.port
             settings["primary_conninfo"] = make_conninfo(
-                host=self.following.host, port=self.following.port, user=admin.name, password=admin.password,
+                host=self.following.host, port=port, user=admin.name, password=admin.password,
                 application_name=self.member, connect_timeout=CONNECT_TIMEOUT_SECONDS,
             )  # fmt: skip
             standby_signal.touch()
@@ -212,6 +215,7 @@ class LocalPostgres:
                     lambda: not child.running(), every_seconds=POLL_SECONDS, what="immediate stop"
                 )
         self.kill()  # orphans, and whatever did not listen
+        self.close_proxy()
         for segment, creator in self._segments:
             remove_segment(segment, creator)
         self._segments.clear()
@@ -219,7 +223,10 @@ class LocalPostgres:
     # --- faults and failover
 
     def kill(self) -> KillProof:
-        """SIGKILL the whole tree, orphans included, and prove it gone."""
+        """SIGKILL the whole tree, orphans included, and prove it gone; what its proxies hold is lost with it."""
+        for standby in self.standbys.values():
+            if isinstance(standby, LocalPostgres) and standby.proxy is not None:
+                standby.proxy.cut()
         root = self._child.pid if self._child is not None and self._child.running() else None
         proof = kill_tree(root, self.data)
         if self._child is not None:
@@ -246,6 +253,7 @@ class LocalPostgres:
 
             deadline.poll(accepts_writes, every_seconds=POLL_SECONDS, what=f"{self.name} is promoted")
         self.following = None
+        self.close_proxy()
         self.group.primary = self
 
     def rejoin(self, primary: PostgresServer, deadline: Deadline) -> None:
@@ -274,13 +282,21 @@ class LocalPostgres:
         number = int(self.data.name.partition("-")[2] or 1) + 1
         return self.folder / f"data-{number}"
 
-    def follow(self, primary: LocalPostgres, *, synchronous: bool) -> None:
-        """Be a standby of `primary` from the next start on."""
+    def follow(self, primary: LocalPostgres, *, synchronous: bool, delay_seconds: float | None = None) -> None:
+        """Be a standby of `primary` from the next start on, with a delay through a proxy that dies with the primary."""
         self.following = primary
+        self.close_proxy()
+        self.proxy = DelayingProxy(primary.port, delay_seconds) if delay_seconds is not None else None
         self.standbys = {}
         primary.standbys = {**primary.standbys, self.member: self}
         if synchronous:
             primary.synchronous_with.add(self.member)
+
+    def close_proxy(self) -> None:
+        """End what stands between this standby and the server that it follows."""
+        if self.proxy is not None:
+            self.proxy.close()
+        self.proxy = None
 
     def await_streaming(self, member: str, deadline: Deadline) -> None:
         """Wait until a standby streams from this server."""

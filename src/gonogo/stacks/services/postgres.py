@@ -13,7 +13,7 @@ from pydantic import Field
 
 from gonogo.core.errors import StackError, UsageError
 from gonogo.pg.sessions import Connection, session
-from gonogo.spec.base import Spec
+from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.external.database import attach_database
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local import cluster
@@ -34,10 +34,17 @@ class RolesSpec(Spec):
     application: str = "application"
 
 
+class ProxySpec(Spec):
+    """A network between two servers of one host: what the primary sends arrives later, or not if it dies before."""
+
+    delay: Seconds
+
+
 class StandbySpec(Spec):
     """A streaming standby. Synchronous: a commit waits until one of the synchronous standbys has it."""
 
     synchronous: bool = False
+    through_proxy: ProxySpec | None = None  # embedded
 
 
 class PostgresParameters(Spec):
@@ -150,7 +157,9 @@ def _start(primary: LocalPostgres, standbys: list[LocalPostgres], parameters: Po
     for server in (primary, *standbys):
         cluster.copy_data(template / "data", server.data, site.account)
     for standby in standbys:
-        standby.follow(primary, synchronous=parameters.standbys[standby.member].synchronous)
+        wanted = parameters.standbys[standby.member]
+        delay = wanted.through_proxy.delay if wanted.through_proxy else None
+        standby.follow(primary, synchronous=wanted.synchronous, delay_seconds=delay)
     start_with_passwords(primary, (template / ADMIN_PASSWORD).read_text(), site)
     for standby in standbys:
         standby.start(site.deadline)
