@@ -88,8 +88,10 @@ def _of_searches(story: Story, beneath: Beneath) -> Iterator[Observation]:
     )  # fmt: skip
     rights = [one.ended_at for one in answered if one.correct]
     silence = longest_silence(rights, after=story.broke_at, until=story.gave_up_at)
+    resumed = silence[1] in rights
     yield Observation(
-        name="search_outage", value=silence[1] - silence[0], unit="s", n=len(rights), load_sensitive=True
+        name="search_outage", value=silence[1] - silence[0], unit="s", n=len(rights), load_sensitive=resumed,
+        detail="" if resumed else "no right answer came any more",
     )  # fmt: skip
     meanwhile = [one for one in replies if one.ended_at > story.broke_at and one.sent_at < story.heal_began_at]
     yield from _of_errors(meanwhile)
