@@ -1,4 +1,4 @@
-"""Runs as they happen: GO; NO-GO with a waiver, an unknown and a drill; HOLD, its stack never up; and one that broke."""
+"""Four runs: GO; NO-GO with a waiver, an unknown and a drill; HOLD, its stack never up; and one that broke."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def print_run(record: dict[str, Any], console: Console, path: Path, *, quiet: bo
     judgement = read_run(record)
     page = Page(console)
     if quiet:
-        page.line(_one_line(judgement, path))
+        console.print(page.text((_one_line(judgement, path), "")), soft_wrap=True)
         return
     _head(page, judgement)
     _alarms(page, judgement)

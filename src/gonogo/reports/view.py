@@ -224,6 +224,11 @@ def _worst(made: Iterable[Figure]) -> dict[str, Figure]:
     return worst
 
 
+def value_text(one: Observation) -> str:
+    """An observed value for people; a lower bound says that it is one."""
+    return ("at least " if one.lower_bound else "") + format_value(one.value, one.unit)
+
+
 def _figure(finding: Finding, one: Observation, limit: ExpectationResult | None) -> Figure:
     assert isinstance(one.value, (int, float))
     good_when_large = limit.matcher == "at_least" if limit else one.name in {"throughput", "recall_at_10"}
@@ -231,7 +236,7 @@ def _figure(finding: Finding, one: Observation, limit: ExpectationResult | None)
     return Figure(
         name=one.name,
         label=figure_label(one.name),
-        value=format_value(one.value, one.unit),
+        value=value_text(one),
         limit=limit.expected if limit else "",
         n=one.n,
         outcome=limit.outcome if limit else None,

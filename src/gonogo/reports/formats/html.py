@@ -81,6 +81,7 @@ def render(run: dict[str, Any]) -> str:
         "score": view.score_text,
         "seconds": format_seconds,
         "value": format_value,
+        "value_text": view.value_text,
         "state": state,
         "MOST": MOST,
         "NAMED": NAMED,
