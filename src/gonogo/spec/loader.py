@@ -22,6 +22,9 @@ BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": F
 NULLS = {"", "~", "null", "Null", "NULL"}
 INTEGER = re.compile(r"^[-+]?[0-9](?:_?[0-9])*$")
 FLOAT = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
+PLAIN_TAGS = {  # what a plain scalar may look like to the parser; what it means is decided here
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
+}
 MOST_NODES = 20_000  # aliases can make a small file explode
 
 
@@ -151,10 +154,10 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode) -> Any:
         text: str = node.value
+        if node.tag not in PLAIN_TAGS:
+            self.problems.append(self._problem(node, f"tag {node.tag} is not allowed"))
         if node.style in {"'", '"', "|", ">"}:
             return text
-        if node.tag != "tag:yaml.org,2002:str" and node.tag.startswith("!"):
-            self.problems.append(self._problem(node, f"tag {node.tag} is not allowed"))
         if text in NULLS:
             return None
         if text in BOOLEANS:
