@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from gonogo.core.facts import Facts
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed
 from gonogo.drills._pg_dump_defects import DEFECTS
@@ -113,7 +114,7 @@ class _Restoring:
         self._parameters = parameters
         self._artefact = artefact
         self._target = target
-        self._memory = parameters.maintenance_memory or f"{maintenance_memory_bytes(context) // MIB}MB"
+        self._memory = parameters.maintenance_memory or f"{maintenance_memory_bytes(context.facts) // MIB}MB"
 
     def make_room(self) -> None:
         """Drop the empty database that a fresh server brings: --create makes it with its settings.
@@ -178,12 +179,12 @@ def builds_one_of(line: str, names: set[str]) -> bool:
     False
     """
     fields = line.split()
-    return len(fields) >= 7 and fields[3] == "INDEX" and fields[5] in names
+    return len(fields) == 7 and fields[3] == "INDEX" and fields[5] in names
 
 
-def maintenance_memory_bytes(context: Context) -> int:
+def maintenance_memory_bytes(facts: Facts) -> int:
     """Memory in which the largest vector index can be built: beyond it the build is several times slower."""
-    largest = max((table.vector_index_bytes or 0 for table in context.facts.tables.values()), default=0)
-    host = int(context.facts.host.get("memory_bytes", "0")) * MEMORY_SHARE
+    largest = max((table.vector_index_bytes or 0 for table in facts.tables.values()), default=0)
+    host = int(facts.host.get("memory_bytes", "0")) * MEMORY_SHARE
     wanted = largest * MEMORY_PER_INDEX
     return int(max(SMALLEST_MEMORY_BYTES, min(wanted, host) if host else wanted))

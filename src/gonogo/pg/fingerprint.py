@@ -264,8 +264,18 @@ def _compare_objects(
             elif name not in was:
                 yield Difference(kind=kind, name=name, what=f"was not there before (is: {_short(now[name])})")
             elif was[name] != now[name]:
-                what = f"changed: was {_short(was[name])}, is {_short(now[name])}"
-                yield Difference(kind=kind, name=name, what=what)
+                yield Difference(kind=kind, name=name, what=_change(kind, was[name], now[name]))
+
+
+def _change(kind: str, was: str, now: str) -> str:
+    """A changed definition; of grants only those that were lost or gained."""
+    if not kind.startswith("grants"):
+        return f"changed: was {_short(was)}, is {_short(now)}"
+    before, after = was.split(", "), now.split(", ")
+    lost = [grant for grant in before if grant not in after]
+    gained = [grant for grant in after if grant not in before]
+    parts = (("lost", lost), ("gained", gained))
+    return "; ".join(f"{word} {_short(', '.join(grants))}" for word, grants in parts if grants)
 
 
 def _short(text: str) -> str:
