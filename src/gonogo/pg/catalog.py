@@ -42,6 +42,11 @@ def with_parameters(statement: str, known: Collection[str]) -> tuple[str, frozen
     return TOKEN.sub(replace, statement), frozenset(used)
 
 
+def quoted(text: str) -> compose.SQL:
+    """SQL that was quoted before: regclass text from the server, or an expression of `row_key`."""
+    return compose.SQL(text)
+
+
 def row_key(primary_key: Sequence[str]) -> str:
     """An SQL expression that names a row: its primary key, or its place where there is none.
 

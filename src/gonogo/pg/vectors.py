@@ -12,6 +12,7 @@ import numpy.typing as npt
 from psycopg import sql as compose
 
 from gonogo.core.errors import NotMeasurable
+from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import Connection
 
 Floats = npt.NDArray[np.float64]
@@ -63,10 +64,10 @@ def fetch_vectors(connection: Connection, *, table: str, key: str, tenant: str |
     not all of one size.
     """
     statement = compose.SQL("SELECT ({})::text, {}, {} FROM {} WHERE {} IS NOT NULL").format(
-        compose.SQL(key),  # type: ignore[arg-type] - quoted by the server or by catalog.row_key
+        quoted(key),
         compose.SQL("{}::text").format(compose.Identifier(tenant)) if tenant else compose.SQL("''"),
         compose.Identifier(vector),
-        compose.SQL(table),  # type: ignore[arg-type] - regclass text, quoted by the server
+        quoted(table),
         compose.Identifier(vector),
     )
     keys: list[str] = []

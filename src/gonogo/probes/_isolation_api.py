@@ -12,6 +12,7 @@ from psycopg import sql as compose
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.outcome import Capability
+from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
 from gonogo.probes.isolation import Found
 from gonogo.stacks.context import Context
@@ -95,7 +96,7 @@ def _leftovers(context: Context) -> list[tuple[str, str]]:
             statement = compose.SQL("SELECT DISTINCT {}::text, {}::text FROM {} WHERE {}::text LIKE {}").format(
                 compose.Identifier(table.tenant),
                 compose.Identifier(table.document),
-                compose.SQL(context.facts.tables[key].name),  # type: ignore[arg-type] - regclass text
+                quoted(context.facts.tables[key].name),
                 compose.Identifier(table.document),
                 compose.Literal(MARKER + "%"),
             )

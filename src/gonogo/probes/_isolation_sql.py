@@ -12,7 +12,7 @@ from psycopg import sql as compose
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
-from gonogo.pg.catalog import row_key
+from gonogo.pg.catalog import quoted, row_key
 from gonogo.pg.replay import returned_keys, send, sets_tenant, transaction_like, with_tenant
 from gonogo.pg.sessions import Connection, session
 from gonogo.pg.sql import query
@@ -85,7 +85,7 @@ def _visible(connection: Connection, table: TableFacts) -> dict[str, int]:
     assert table.tenant is not None  # through_sql has chosen those
     statement = compose.SQL("SELECT {}::text, count(*) FROM {} GROUP BY 1").format(
         compose.Identifier(table.tenant),
-        compose.SQL(table.name),  # type: ignore[arg-type] - regclass text, quoted by the server
+        quoted(table.name),
     )
     return dict(connection.execute(statement).fetchall())
 
@@ -203,9 +203,9 @@ def _owners(setting: Setting, table: TableFacts, keys: Sequence[str]) -> dict[st
     statement = compose.SQL(
         "SELECT ({key})::text, {tenant}::text FROM {table} WHERE ({key})::text = ANY ({keys})"
     ).format(
-        key=compose.SQL(row_key(table.primary_key)),  # type: ignore[arg-type] - quoted by row_key
+        key=quoted(row_key(table.primary_key)),
         tenant=compose.Identifier(table.tenant),
-        table=compose.SQL(table.name),  # type: ignore[arg-type] - regclass text, quoted by the server
+        table=quoted(table.name),
         keys=compose.Literal(list(keys)),
     )
     dsn = setting.context.stack.postgres().dsn(Role.ADMIN)
@@ -274,7 +274,7 @@ def _copy_as(table: TableFacts, columns: Sequence[str], owner: str) -> compose.C
     return compose.SQL(
         "INSERT INTO {table} ({columns}) OVERRIDING SYSTEM VALUE SELECT {values} FROM {table} LIMIT 1"
     ).format(
-        table=compose.SQL(table.name),  # type: ignore[arg-type] - regclass text, quoted by the server
+        table=quoted(table.name),
         columns=compose.SQL(", ").join(map(compose.Identifier, columns)),
         values=compose.SQL(", ").join(values),
     )

@@ -42,7 +42,7 @@ def compare_corpus(context: Context, *, key: str, k: int, tenants: str, per_tena
     for tenant in wanted:
         rows = [row for row, one in enumerate(asked) if one.tenant == tenant]
         vectors = np.stack([_vector(asked[row].captured) for row in rows])
-        own = _of_tenant(stored, asked[rows[0]].captured, tenant)
+        own = _of_tenant(stored, tenant)
         exact = exact_top(vectors, own, k, asked[rows[0]].captured.operator)
         compared += [
             compared_with(truth, returned[row], tenant=tenant, query=asked[row].query)
@@ -63,7 +63,7 @@ def compare_stored(context: Context, *, key: str, k: int, tenants: str, per_tena
     compared = []
     for tenant, captured in searches.items():
         _vector(captured)
-        own = _of_tenant(stored, captured, tenant)
+        own = _of_tenant(stored, tenant)
         source = own if len(own) >= per_tenant else stored  # a tiny tenant is asked for others' vectors too
         sample = random.choice(len(source), size=min(per_tenant, len(source)), replace=False)
         vectors = source.values[sample].astype(np.float64)
@@ -98,7 +98,7 @@ def _stored(context: Context, table: TableFacts) -> Vectors:
         raise NotMeasurable(f"the stored vectors could not be read: {error}") from error
 
 
-def _of_tenant(stored: Vectors, captured: Captured, tenant: str | None) -> Vectors:
+def _of_tenant(stored: Vectors, tenant: str | None) -> Vectors:
     """The rows among which a tenant's search may find: its own. Raises NotMeasurable where they cannot be told."""
     if tenant is None:
         return stored

@@ -158,7 +158,7 @@ def _catalogue(context: Context, table: str) -> tuple[dict[str, tuple[str, froze
 def _read_catalogue(connection: Connection, table: str) -> tuple[dict[str, tuple[str, frozenset[str]]], frozenset[str]]:
     from gonogo.pg.sql import query  # noqa: PLC0415 - beside its use
 
-    relations = dict(connection.execute(query("plans", "relations"), {"table": table}).fetchall())
+    relations: dict[int, str] = dict(connection.execute(query("plans", "relations"), {"table": table}).fetchall())
     rows = connection.execute(query("plans", "vector_indexes"), {"relations": list(relations)}).fetchall()
     indexes = {name: (opclass, frozenset(operators or ())) for name, opclass, operators in rows}
     return indexes, frozenset(relations.values())

@@ -1,7 +1,7 @@
 """Recall of the application's own search against an exact oracle: gonogo's arithmetic over the stored vectors.
 
-The index is never its own judge, and the embedding model needs not be known: the query vector is read from the statement
-that the application's search sends.
+The index is never its own judge, and the embedding model needs not be known: the query vector is read from the
+statement that the application's search sends.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from psycopg import sql as compose
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured, capture
+from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Hit, application_of, questions_of
@@ -115,7 +116,7 @@ def tenants_by_size(context: Context, key: str) -> Mapping[str, int]:
         raise NotMeasurable(f"the stack file names no tenant column of {key}")
     statement = compose.SQL("SELECT {tenant}::text, count(*) FROM {table} GROUP BY 1").format(
         tenant=compose.Identifier(table.tenant),
-        table=compose.SQL(table.name),  # type: ignore[arg-type] - regclass text, quoted by the server
+        table=quoted(table.name),
     )
     dsn = context.stack.postgres().dsn(Role.ADMIN)
     with session(dsn, timeout_seconds=STATEMENT_SECONDS) as connection:
