@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import psycopg
 from psycopg import sql as compose
@@ -14,7 +15,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
-from gonogo.probes.isolation import Found
+from gonogo.probes.isolation import Found, attempt
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, application_of
 from gonogo.stacks.interfaces import Role
@@ -43,7 +44,7 @@ class Canary:
 def through_api(context: Context, ways: Sequence[str]) -> list[Found]:
     """Try the ways; the canaries are gone afterwards. Raises NotMeasurable."""
     with application_of(context.stack) as application, planted(context, application) as canaries:
-        return [WAYS[way](application, canaries) for way in ways]
+        return [attempt(way, partial(WAYS[way], application, canaries)) for way in ways]
 
 
 # --- canaries
@@ -170,7 +171,7 @@ def _everybody(way: str, canaries: Sequence[Canary], seen: Callable[[str, Canary
     """Every owner looks for its own canary, which must work, and everybody else for it, which must not."""
     for canary in canaries:
         if not seen(canary.tenant, canary):
-            raise NotMeasurable(f"{way}: {canary.tenant} does not find its own canary, so a leak could not be seen")
+            raise NotMeasurable(f"{canary.tenant} does not find its own canary, so a leak could not be seen")
     tried, leaks = 0, []
     for canary in canaries:
         for reader in (other.tenant for other in canaries if other.tenant != canary.tenant):

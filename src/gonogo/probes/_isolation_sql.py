@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import psycopg
 from psycopg import sql as compose
@@ -16,7 +17,7 @@ from gonogo.pg.catalog import quoted, row_key
 from gonogo.pg.replay import returned_keys, send, sets_tenant, transaction_like, with_tenant
 from gonogo.pg.sessions import Connection, session
 from gonogo.pg.sql import query
-from gonogo.probes.isolation import Found
+from gonogo.probes.isolation import Found, attempt
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.searching import search_of
@@ -62,7 +63,7 @@ def through_sql(context: Context, ways: Sequence[str], *, vectors: str | None) -
         sizes = _sizes(context, tables)
         searches = {tenant: search_of(context, tenant, key=vectors).captured for tenant in context.facts.tenants}
         setting = Setting(context=context, searches=searches, tables=tables, sizes=sizes, vectors=vectors)
-        return [WAYS[way](setting) for way in ways]
+        return [attempt(way, partial(WAYS[way], setting)) for way in ways]
     except psycopg.Error as error:
         raise NotMeasurable(f"the database refused a probe: {error}") from error
 

@@ -5,7 +5,7 @@ A probe that finds nothing proves something only where its owner does find it; e
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -55,6 +55,7 @@ class Found:
     controls: int
     leaks: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()  # a guard that refuses by an error that only a bug explains
+    unmeasurable: str = ""  # why nothing can be said of this way
 
 
 class Isolation:
@@ -68,10 +69,25 @@ class Isolation:
         if len(context.facts.tenants) < 2:
             raise NotMeasurable("the contract names fewer than two tenants, so there is nobody to leak to")
         found = _found(context, parameters)
-        for one in found:
-            if not one.controls or not one.tried:
-                raise NotMeasurable(f"{one.way}: no owner reached what is its own, so a leak could not have been seen")
+        if not any(one.leaks for one in found):  # a leak that was seen stands, whatever else could not be measured
+            _check_controls(found)
         yield from _observations(context, found)
+
+
+def attempt(way: str, act: Callable[[], Found]) -> Found:
+    """Try one way; what keeps it from being measured is noted, so that what others found is not lost."""
+    try:
+        return act()
+    except NotMeasurable as error:
+        return Found(way=way, tried=0, controls=0, unmeasurable=str(error))
+
+
+def _check_controls(found: Sequence[Found]) -> None:
+    for one in found:
+        if one.unmeasurable:
+            raise NotMeasurable(f"{one.way}: {one.unmeasurable}")
+        if not one.controls or not one.tried:
+            raise NotMeasurable(f"{one.way}: no owner reached what is its own, so a leak could not have been seen")
 
 
 def _found(context: Context, parameters: Parameters) -> list[Found]:
@@ -86,7 +102,10 @@ def _found(context: Context, parameters: Parameters) -> list[Found]:
 
 
 def _observations(context: Context, found: Sequence[Found]) -> Iterator[Observation]:
-    lines = [f"{one.way}: {one.tried} tried, {one.controls} positive controls, {len(one.leaks)} leaks" for one in found]
+    lines = [
+        f"{one.way}: {one.unmeasurable or f'{one.tried} tried, {one.controls} positive controls, {len(one.leaks)} leaks'}"
+        for one in found
+    ]
     leaks = tuple(dict.fromkeys(leak for one in found for leak in one.leaks))
     errors = tuple(dict.fromkeys(error for one in found for error in one.errors))
     evidence = context.recorder.artifact("isolation.txt", "\n".join([*lines, *leaks, *errors]) + "\n")
