@@ -17,7 +17,7 @@ from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, application_of
 from gonogo.stacks.interfaces import PostgresServer, Role
 
-ANSWER_SECONDS = 30.0  # a restored service that is wrong for so long is wrong
+ANSWER_SECONDS = 15.0  # a restored service that is wrong for so long is wrong
 POLL_SECONDS = 0.01
 PROBE_SCHEMA = "gonogo_restore_drill"
 PROBE_ID = "gonogo-restore-drill"
