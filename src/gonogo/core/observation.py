@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -33,9 +34,7 @@ class Observation:
 
     def to_json(self) -> dict[str, Any]:
         """As stored in events.ndjson."""
-        record = asdict(self)
-        if isinstance(self.value, tuple):
-            record["value"] = list(self.value)
+        record = {key: _storable(value) for key, value in asdict(self).items()}
         # By identity: 0 equals False, and "n: 0" is what makes an expectation UNKNOWN.
         return {
             key: value
@@ -48,6 +47,13 @@ class Observation:
         """The reverse of `to_json`."""
         value = record["value"]
         return cls(**{**record, "value": tuple(value) if isinstance(value, list) else value})
+
+
+def _storable(value: Any) -> Any:
+    """JSON has no NaN and no infinity: a value that is none of the numbers is no value, hence UNKNOWN."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return list(value) if isinstance(value, tuple) else value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Everything is kept in base units: seconds, bytes, fractions, events per second.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -119,6 +120,8 @@ def format_value(value: object, unit: str = "") -> str:
         return "nothing"
     if not isinstance(value, (int, float)):
         return str(value)
+    if not math.isfinite(value):
+        return "no finite number"
     if unit == "s":
         return format_seconds(value)
     if unit == "B":
