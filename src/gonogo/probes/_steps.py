@@ -21,6 +21,7 @@ from gonogo.stacks.interfaces import Stack
 
 OWNER, OTHER, NOBODY, STRANGER, LIMITED = "owner", "other", "nobody", "stranger", "limited"
 VALUES = ("id", "title", "text", "query", "k", "session", "message")
+CUT_OFF = ("RemoteProtocolError", "ReadError")  # perhaps a kept connection that the service was just closing
 PIECE_BYTES = 64 * 1024
 TRANSCRIPT_CHARACTERS = 600
 Tolerated = Literal[429, "silence"]
@@ -168,6 +169,9 @@ class Conversation:
     ) -> Answer:
         """One answer that says something. Raises NotMeasurable."""
         answer = self._sent(step, call, headers, own)
+        if answer.error.startswith(CUT_OFF):
+            self._note(f"{subject} (sent again)", answer)
+            answer = self._sent(step, call, headers, own)
         if answer.rate_limited and 429 not in self.tolerated:
             self.deadline.sleep(self.application.patience_seconds(answer))
             answer = self._sent(step, call, headers, own)
