@@ -34,8 +34,8 @@ class StepSpec(Spec):
     `as`: `owner` (the contract's first tenant), `other` (its second), `nobody` (no key), `stranger` (a key that nobody
     has), `limited` (a key whose rate limit may be used up) or a tenant. Lists of calls and identities multiply.
     Placeholders: `{token}`, unique for each run; `{id}`, of the last document stored; `{filler}`, a text of the size
-    `filler`; whatever earlier steps captured. `repeat` sends the request that often, `until` a status; `questions` asks that many of the corpus.
-    `observe` names observations and what they are taken from (see _sources.py).
+    `filler`; whatever earlier steps captured. `repeat` sends the request that often, `until` a status; `questions`
+    asks that many of the corpus. `observe` names observations and what they are taken from (see _sources.py).
     """
 
     name: str = ""
@@ -125,7 +125,8 @@ class Conversation:
         calls = [name for name in step.calls if self.application.declares(name)]
         if step.calls and not calls:
             raise MissingCapability(f"the contract declares no {', '.join(step.calls)} request")
-        for call in calls or [None]:
+        named: list[str | None] = [*calls] or [None]
+        for call in named:
             for identity in step.identities:
                 subject = _subject(step, call, identity)
                 if step.questions:

@@ -47,7 +47,7 @@ class ModelOutageProbe:
     def observe(self, context: Context, parameters: ModelOutageParameters) -> Iterator[Observation]:
         """Of the chat and of what goes on beside it, while the model is away and after it is back."""
         stack = context.stack
-        with application_of(stack) as application, ThreadPoolExecutor(1, thread_name_prefix="chat") as pool:
+        with application_of(stack) as application, ThreadPoolExecutor(3, thread_name_prefix="client") as pool:
             tenant = _tenant(application)
             session = f"gonogo-{context.run.run_id}-{time.monotonic_ns()}"
             _insist_on_chat(application, tenant, session)
@@ -57,7 +57,7 @@ class ModelOutageProbe:
                 context.deadline.within(LANDING_SECONDS).poll(
                     lambda: _calls(control) > 0, every_seconds=PAUSE_SECONDS, what="the chat reaches the model"
                 )
-                yield from _beside(context, application, tenant, waiting, parameters)
+                yield from _beside(context, application, pool, waiting, parameters)
                 chat = waiting.result()
                 yield from _of_chat(chat.answer, began)
                 yield Observation(name="model_calls", value=_calls(control), unit="count", n=1)
@@ -108,18 +108,22 @@ def _calls(control: Application) -> int:
 def _beside(
     context: Context,
     application: Application,
-    tenant: str | None,
+    pool: ThreadPoolExecutor,
     waiting: Future[ChatAnswer],
     parameters: ModelOutageParameters,
 ) -> Iterator[Observation]:
-    """Search and liveness while the model is away; one round at least, more while a hanging chat still waits."""
+    """Search and liveness while the model is away, both at once, so that neither waits behind the other.
+
+    One round at least; more while a hanging chat still waits.
+    """
     until = context.deadline.within(parameters.watch)
+    tenant, patience = _tenant(application), parameters.patience
     searches: list[Answer] = []
     lives: list[Answer] = []
     while not searches or not (waiting.done() or until.expired):
-        searches.append(application.search(tenant, MESSAGE, 5, timeout_seconds=parameters.patience).answer)
-        if application.declares("live"):
-            lives.append(application.live())
+        live = pool.submit(application.live) if application.declares("live") else None
+        searches.append(application.search(tenant, MESSAGE, 5, timeout_seconds=patience).answer)
+        lives.extend([live.result()] if live else [])
         context.deadline.sleep(PAUSE_SECONDS)
     for name, answers in (("search", searches), ("live", lives)):
         if answers:
