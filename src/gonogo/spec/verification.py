@@ -25,7 +25,7 @@ class VerificationSpec(Spec):
     why: str = ""
     remedy: str = ""
     effects: Effect = Effect.READ
-    uses: tuple[str, ...] = ()  # names of things that only one item may use at a time: rate_limit, corpus, metrics …
+    uses: tuple[str, ...] = ()  # things that one item uses at a time: rate_limit, metrics …; quiet_host: all of them
     needs: tuple[str, ...] = ()  # capabilities beyond those of the probe, fault or method
     applies_when: str | None = None  # a fact that must hold, e.g. `standbys`; else not applicable
     time_limit: Seconds | None = None
