@@ -1,0 +1,90 @@
+"""The shipped load profile on the reference stack, for a few seconds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.observation import Observation
+from gonogo.pg.sessions import session
+from gonogo.runners.load import run_load
+from gonogo.spec.content import find_verifications
+from gonogo.spec.verification import LoadSpec
+from gonogo.stacks.interfaces import Role
+
+PROFILE = "loadtests/search_steady"
+
+
+def shipped() -> LoadSpec:
+    spec = find_verifications()[PROFILE].spec
+    assert isinstance(spec, LoadSpec)
+    return spec
+
+
+def observed(stack: Any, seconds: float) -> tuple[dict[str, Observation], Any]:
+    context, recorder = stack.context(PROFILE)
+    run_load(context, shipped(), duration_seconds=seconds)
+    return {one.name: one for one in recorder.observations}, recorder
+
+
+def test_a_short_run_measures_everything_that_the_profile_expects(reference_stack: Any) -> None:
+    found, recorder = observed(reference_stack, 5)
+    assert shipped().expect.keys() <= found.keys()
+    n = found["offered_rate"].n
+    assert n is not None
+    assert 120 < n < 180  # 30 a second, without the warm-up
+    p95, errors, recall = found["p95"], found["error_rate"], found["recall_at_10"]
+    assert isinstance(p95.value, float)
+    assert p95.low is not None
+    assert p95.high is not None
+    assert 0.001 < p95.low <= p95.value <= p95.high
+    assert (errors.value, errors.n, errors.low) == (0.0, n, 0.0)
+    assert isinstance(recall.value, float)
+    assert recall.value > 0.8
+    assert recall.n == n
+    assert "p99" not in found  # of 150 samples it has no upper bound
+    (timeline,) = recorder.timelines
+    assert {one.name: one.limit for one in timeline.series}["latency_p95"] == 0.3
+
+
+def test_every_sample_is_kept_as_evidence_and_no_key_with_them(reference_stack: Any) -> None:
+    found, _ = observed(reference_stack, 3)
+    evidence = found["p95"].evidence
+    assert evidence is not None
+    text = gzip.decompress((reference_stack.directory.path / evidence).read_bytes()).decode()
+    samples = [json.loads(line) for line in text.splitlines()]
+    assert len(samples) > 30 * 3
+    assert all(one["intended_s"] <= one["sent_s"] < one["ended_s"] for one in samples)
+    assert all(len(one["returned"]) == 10 for one in samples)
+    key = reference_stack.stack.references["generated.ACME_KEY"]
+    log = Path(reference_stack.directory.path / "artifacts" / PROFILE / "generator.log").read_text()
+    assert key not in text + log
+
+
+def test_an_index_that_looks_at_one_candidate_shows_as_lost_recall(fresh_stack: Callable[..., Any]) -> None:
+    stack = fresh_stack()
+    server = stack.stack.postgres()
+    with session(server.dsn(Role.ADMIN)) as connection:
+        connection.execute(f"ALTER ROLE {server.role_name(Role.APPLICATION)} SET hnsw.ef_search = 1")
+    stack.stack.application().restart(Deadline.after(30))
+    found, _ = observed(stack, 3)
+    assert found["recall_at_10"].high is not None
+    assert found["recall_at_10"].high < 0.9
+
+
+def test_errors_are_counted_with_their_kinds(fresh_stack: Callable[..., Any]) -> None:
+    command = ["python", "-m", "reference_rag_defects", "--enable-defects", "search_fails_sometimes"]
+    found, recorder = observed(fresh_stack(stack_changes={"services.app.command": command}), 4)
+    rate = found["error_rate"]
+    assert rate.value == pytest.approx(1 / 15, abs=0.02)
+    assert rate.low is not None
+    assert rate.low > 0.01
+    assert not rate.load_sensitive  # a plain 500 is no matter of a busy host
+    assert recorder.value("errors", "status 500") > 3
+    assert "recall_at_10" in found  # what fails now and then can still be compared
