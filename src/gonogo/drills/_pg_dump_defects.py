@@ -19,7 +19,7 @@ Defect = Callable[[Context, Artefact, "PgDumpParameters"], Artefact]
 
 VECTOR_VALUE = re.compile(rb"\[-?0\.0*(?P<digit>[1-9])\d+,-?\d")
 VECTOR_INDEX = re.compile(rb"CREATE INDEX [^;]* USING (?:hnsw|ivfflat) [^;]*;")
-GRAPH_SIZE = re.compile(rb"m='(?P<m>\d\d)', ef_construction='(?P<ef>\d\d)'")
+GRAPH_SIZE = re.compile(rb"m='(?P<m>\d+)', ef_construction='(?P<ef>\d+)'")
 ROW_SECURITY = re.compile(rb"ALTER TABLE [\w.\"]+ ENABLE ROW LEVEL SECURITY;")
 NOTHING = b"SELECT 1;"
 SOME_ROW = 5  # early enough to be in the dump, with rows after it
@@ -69,7 +69,11 @@ def index_missing(_context: Context, artefact: Artefact, _parameters: PgDumpPara
 
 def index_built_carelessly(_context: Context, artefact: Artefact, _parameters: PgDumpParameters) -> Artefact:
     """The vector index comes back, but as a graph too sparse to find its way."""
-    return _edited(artefact, GRAPH_SIZE, lambda _match: b"m='02', ef_construction='04'")
+
+    def sparse(match: re.Match[bytes]) -> bytes:
+        return b"m='%b', ef_construction='%b'" % (b"2".zfill(len(match["m"])), b"4".zfill(len(match["ef"])))
+
+    return _edited(artefact, GRAPH_SIZE, sparse)
 
 
 def row_security_missing(_context: Context, artefact: Artefact, _parameters: PgDumpParameters) -> Artefact:

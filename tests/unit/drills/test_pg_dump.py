@@ -69,7 +69,7 @@ def test_defects_of_files_change_what_they_say(tmp_path: Path) -> None:
     cut = truncated_at_60_percent(None, whole, PgDumpParameters())  # type: ignore[arg-type]
     assert (cut.path.read_bytes(), cut.size_bytes) == (b"012345", 6)
     assert empty(None, whole, PgDumpParameters()).path.read_bytes() == b""  # type: ignore[arg-type]
-    graph = artefact(tmp_path / "dump", b"WITH (m='16', ef_construction='64');")
+    graph = artefact(tmp_path / "dump", b"WITH (m='24', ef_construction='128');")
     assert index_built_carelessly(None, graph, PgDumpParameters()).path.read_bytes() == (  # type: ignore[arg-type]
-        b"WITH (m='02', ef_construction='04');"
+        b"WITH (m='02', ef_construction='004');"
     )
