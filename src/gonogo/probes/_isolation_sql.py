@@ -63,7 +63,14 @@ def through_sql(context: Context, ways: Sequence[str], *, vectors: str | None) -
         sizes = _sizes(context, tables)
         searches = {tenant: search_of(context, tenant, key=vectors).captured for tenant in context.facts.tenants}
         setting = Setting(context=context, searches=searches, tables=tables, sizes=sizes, vectors=vectors)
-        return [attempt(way, partial(WAYS[way], setting)) for way in ways]
+    except psycopg.Error as error:
+        raise NotMeasurable(f"the database could not be read: {error}") from error
+    return [attempt(way, partial(_refusals_noted, WAYS[way], setting)) for way in ways]
+
+
+def _refusals_noted(way: Callable[[Setting], Found], setting: Setting) -> Found:
+    try:
+        return way(setting)
     except psycopg.Error as error:
         raise NotMeasurable(f"the database refused a probe: {error}") from error
 

@@ -57,6 +57,11 @@ class Found:
     errors: tuple[str, ...] = ()  # a guard that refuses by an error that only a bug explains
     unmeasurable: str = ""  # why nothing can be said of this way
 
+    @property
+    def sentence(self) -> str:
+        """For the evidence."""
+        return self.unmeasurable or f"{self.tried} tried, {self.controls} controls, {len(self.leaks)} leaks"
+
 
 class Isolation:
     """Observes leaks (sentences), owner_finds_own, and errors of the guard."""
@@ -102,10 +107,7 @@ def _found(context: Context, parameters: Parameters) -> list[Found]:
 
 
 def _observations(context: Context, found: Sequence[Found]) -> Iterator[Observation]:
-    lines = [
-        f"{one.way}: {one.unmeasurable or f'{one.tried} tried, {one.controls} positive controls, {len(one.leaks)} leaks'}"
-        for one in found
-    ]
+    lines = [f"{one.way}: {one.sentence}" for one in found]
     leaks = tuple(dict.fromkeys(leak for one in found for leak in one.leaks))
     errors = tuple(dict.fromkeys(error for one in found for error in one.errors))
     evidence = context.recorder.artifact("isolation.txt", "\n".join([*lines, *leaks, *errors]) + "\n")
