@@ -33,7 +33,7 @@ from gonogo.core.quantity import format_seconds
 HEARTBEAT_S = 30.0
 TICK_S = 1.0
 NAMES_SHOWN = 3
-ID_WIDTH = 48
+SECONDS_WIDTH = 10
 PLAIN_WIDTH = 110  # columns of the verdict where it is no terminal and nobody says how wide a line may be
 
 
@@ -50,6 +50,7 @@ class Progress:
         self._quiet = quiet
         self._verbose = verbose
         self._began = time.monotonic()
+        self._spoke = self._began  # when the last line was written
         self._running: dict[str, float] = {}
         self._done = 0
         self._total = 0
@@ -107,6 +108,7 @@ class Progress:
         return f"{seconds:7.1f}s"
 
     def _line(self, markup: str) -> None:
+        self._spoke = time.monotonic()
         if not self._quiet:
             self._console.print(markup)
 
@@ -145,12 +147,12 @@ class Progress:
         if self._done == self._total:
             self._doing = "stopping the stack"
         width = len(str(self._total))
-        text = f"[dim]{self._done:>{width}}/{self._total}[/dim] {escape(event.id):<{ID_WIDTH}}"
-        text += f" [dim]{format_seconds(event.seconds):>9}[/dim]"
+        took = format_seconds(event.seconds)
+        text = f"[dim]{self._done:>{width}}/{self._total} {took:>{SECONDS_WIDTH}}[/dim]  {escape(event.id)}"
         if event.unmeasurable:
             self._unmeasured += 1
-            text += f" [yellow]not measured: {escape(event.unmeasurable)}[/yellow]"
-        return text.rstrip()
+            text += f"  [yellow]not measured: {escape(event.unmeasurable)}[/yellow]"
+        return text
 
     def _now(self) -> str:
         """The live line: how far, how long, what is going on."""
@@ -175,11 +177,11 @@ class Progress:
 
     def _beat(self) -> None:
         """Keeps the live line's clock going. In CI a long silence looks like a hang: say what is running."""
-        while not self._stop.wait(TICK_S if self._status is not None else HEARTBEAT_S):
+        while not self._stop.wait(TICK_S):
             with self._lock:
                 if self._status is not None:
                     self._refresh()
-                else:
+                elif time.monotonic() - self._spoke >= HEARTBEAT_S:
                     elapsed = self._clock(time.monotonic() - self._began)
                     self._line(f"[dim]{elapsed} still at it: {escape(self._ages() or self._doing)}[/dim]")
 

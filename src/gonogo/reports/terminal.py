@@ -15,7 +15,7 @@ from gonogo.core.outcome import Outcome, Verdict
 from gonogo.judge.judgement import Judgement
 from gonogo.reports import view
 from gonogo.reports.reading import read_run
-from gonogo.reports.view import Figure, Row, first_line, on_one_line, percent, score_text, words
+from gonogo.reports.view import Figure, Row, on_one_line, opening, percent, score_text, words
 
 REPORT = "report.html"
 LONGEST_LIST = 10  # more than a screen of bad news is read in the report
@@ -156,7 +156,7 @@ def _blockers(page: Page, judgement: Judgement) -> None:
         severity = row.finding.severity.value if row.finding else ""
         page.line(page.text((f"{page.signs['fail']} {row.id}", "red"), (f"  {severity}", "dim")), indent=2)
         page.line(on_one_line(row.reason), indent=4)
-        remedy = first_line(row.finding.remedy) if row.finding else ""
+        remedy = opening(row.finding.remedy) if row.finding else ""
         if remedy:
             page.line(page.text((f"{page.signs['arrow']} {remedy}", "cyan")), indent=4)
     _and_more(page, len(rows))

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gonogo.core.finding import AreaScore, ExpectationResult, Finding
 from gonogo.core.observation import Observation
@@ -24,6 +24,9 @@ SCORE_NEVER_DECIDES = (
     "The score never decides: the verdict is the conjunction of the gates. "
     "Coverage says how much of the weight was measured at all."
 )
+FIGURE_RANK = {Outcome.FAIL: 3, Outcome.UNKNOWN: 2, Outcome.PASS: 1}  # what has a limit says more than what has none
+LONGEST_OPENING = 240
+AS_OF_SLACK = timedelta(minutes=5)  # a judgement this soon after the run needs no instant of its own
 EXERCISES = (Kind.DRILL, Kind.CHAOS, Kind.LOAD)
 KEY_FIGURES = {  # what an operator asks first, in this order
     "rto": "RTO",
@@ -98,12 +101,17 @@ def instant(text: str | None) -> str:
     """
     if text is None:
         return "unknown"
+    moment = _moment(text)
+    return text if moment is None else f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _moment(text: str) -> datetime | None:
+    """An ISO instant in UTC; None for what is none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        return text
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return f"{aware.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def percent(share: float) -> str:
@@ -146,9 +154,17 @@ def scope(judgement: Judgement) -> list[tuple[str, str]]:
         ("Started", instant(judgement.started_at)),
         ("Took", "unknown" if judgement.wall_s is None else format_seconds(judgement.wall_s)),
     ]
-    if instant(judgement.judged_as_of) != instant(judgement.started_at):
+    if _judged_later(judgement):
         rows.append(("Judged as of", instant(judgement.judged_as_of)))
     return [*rows, ("Holds until", instant(until))] if until else rows
+
+
+def _judged_later(judgement: Judgement) -> bool:
+    """Whether the judging instant lies outside the run, as with `gonogo judge --as-of`."""
+    start, as_of = _moment(judgement.started_at), _moment(judgement.judged_as_of)
+    if start is None or as_of is None:
+        return True
+    return not start - AS_OF_SLACK <= as_of <= start + timedelta(seconds=judgement.wall_s or 0) + AS_OF_SLACK
 
 
 def named(judgement: Judgement, ids: Iterable[str]) -> list[Row]:
@@ -232,7 +248,7 @@ def value_text(one: Observation) -> str:
 def _figure(finding: Finding, one: Observation, limit: ExpectationResult | None) -> Figure:
     assert isinstance(one.value, (int, float))
     good_when_large = limit.matcher == "at_least" if limit else one.name in {"throughput", "recall_at_10"}
-    rank = {Outcome.FAIL: 2, Outcome.UNKNOWN: 1}.get(limit.outcome, 0) if limit else 0
+    rank = FIGURE_RANK.get(limit.outcome, 0) if limit else 0
     return Figure(
         name=one.name,
         label=figure_label(one.name),
@@ -249,13 +265,19 @@ def _is_number(one: Observation) -> bool:
     return isinstance(one.value, (int, float)) and not isinstance(one.value, bool)
 
 
-def first_line(text: str) -> str:
-    """The first line that says something.
+def opening(text: str) -> str:
+    """The first statement or sentence on one line: a line that ends neither is carried on by the next.
 
-    >>> first_line("\\nCREATE INDEX;\\nand so on")
-    'CREATE INDEX;'
+    >>> opening("\\nCREATE INDEX i;\\nand so on"), opening("Ask a question\\nby hand. Then\\nlook.")
+    ('CREATE INDEX i;', 'Ask a question by hand. Then look.')
     """
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+    lines: list[str] = []
+    for line in text.strip().splitlines():
+        lines.append(line.strip())
+        if not line.strip() or line.rstrip().endswith((".", ";", ":")):
+            break
+    whole = " ".join(lines).strip()
+    return whole if len(whole) <= LONGEST_OPENING else f"{whole[:LONGEST_OPENING].rsplit(' ', 1)[0]} …"
 
 
 def on_one_line(text: str) -> str:

@@ -11,7 +11,7 @@ from gonogo.core.outcome import Verdict
 from gonogo.judge.judgement import Judgement
 from gonogo.reports import Format, view
 from gonogo.reports.reading import read_run
-from gonogo.reports.view import Row, first_line, on_one_line, percent, score_text, words
+from gonogo.reports.view import Row, on_one_line, opening, percent, score_text, words
 
 LARGEST_BYTES = 900_000  # GitHub drops a job summary of more than 1 MiB
 CUT = "\n*Cut here: the summary would be too large. The rest stands in report.html.*\n"
@@ -100,7 +100,7 @@ def _blocker(row: Row) -> str:
     if row.finding is None:
         return f"- {code(row.id)}: {plain(row.reason)}"
     text = f"- {code(row.id)} ({row.finding.severity}): {plain(row.finding.title)}  \n  {plain(row.reason)}"
-    remedy = first_line(row.finding.remedy)
+    remedy = opening(row.finding.remedy)
     return f"{text}  \n  Remedy: {code(remedy)}" if remedy else text
 
 
