@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
@@ -13,7 +14,7 @@ from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer, Role
+from gonogo.stacks.interfaces import PostgresServer, Role, Stack
 
 if TYPE_CHECKING:
     from gonogo.pg.reading import Rows
@@ -35,13 +36,15 @@ class SqlParameters(Spec):
 
     Statements may use :tables, :tenant_tables and :tenant_columns, :vector_tables, :vector_columns, :vector_indexes and
     :vector_rows (arrays of text, side by side; rows are the present number or the declared production size, whichever
-    is larger), :standbys and :synchronous_standbys (as declared), :application_role and :owner_role.
+    is larger), :standbys and :synchronous_standbys (as declared), :application_role and :owner_role, and by the names
+    of `variables` the texts of the application's own environment variables, as the stack file sets them.
     """
 
     examined: str | None = None
     violations: str | None = None
     value: str | None = None
     units: dict[str, Unit] = Field(default_factory=dict)
+    variables: dict[str, str] = Field(default_factory=dict)  # name in SQL -> environment variable
     role: Role = Role.ADMIN
     on: str | None = None  # service, service/standby or each_standby; default: the server that is primary now
     session: Literal["guarded", "plain"] = "guarded"  # plain: with the timeouts that the role's own sessions have
@@ -140,7 +143,9 @@ def _read(context: Context, parameters: SqlParameters, place: Place, *statements
     from gonogo.pg.catalog import with_parameters  # noqa: PLC0415 - listing and planning need no database driver
     from gonogo.pg.reading import read_rows, reading  # noqa: PLC0415 - as above
 
-    known = _known(context, place.server)
+    known = _known(context, place.server) | {
+        name: partial(_variable, context.stack, variable) for name, variable in parameters.variables.items()
+    }
     used = {name for statement in statements for name in with_parameters(statement, known)[1]}
     values = {name: known[name]() for name in used}
     seconds = min(parameters.timeout, max(context.deadline.remaining_seconds, 0.1))
@@ -176,6 +181,15 @@ def _known(context: Context, server: PostgresServer) -> dict[str, Callable[[], A
         "application_role": lambda: server.role_name(Role.APPLICATION),
         "owner_role": lambda: server.role_name(Role.OWNER),
     }
+
+
+def _variable(stack: Stack, variable: str) -> str:
+    """An environment variable of the application. Raises NotMeasurable where the stack file does not set it."""
+    service = stack.spec.services.get(stack.spec.contract.service)
+    environment = (service.model_extra or {}).get("environment") or {} if service else {}
+    if variable not in environment:
+        raise NotMeasurable(f"the stack file sets no {variable} in the application's environment")
+    return stack.resolve(str(environment[variable]))
 
 
 def _table(statement: str, found: Rows) -> str:

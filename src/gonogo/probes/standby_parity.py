@@ -50,12 +50,12 @@ class StandbyParityProbe:
         for name, standby in primary.standbys.items():
             yield Observation(name="replay_paused", subject=name, value=_replay_paused(standby))
             seconds, differences = _compare(context, (primary, standby), names, parameters.patience)
-            yield Observation(
-                name="replay", subject=name, value=seconds, unit="s", n=1, load_sensitive=differences is not None
-            )
-            if differences is not None:
-                value = tuple(f"{name}: {reason}" for reason in differences)
-                yield Observation(name="tables_that_differ", value=value, n=len(names))
+            if differences is None:
+                yield Observation(name="replay", subject=name, value=seconds, unit="s", n=1, lower_bound=True)
+                continue
+            yield Observation(name="replay", subject=name, value=seconds, unit="s", n=1, load_sensitive=True)
+            value = tuple(f"{name}: {reason}" for reason in differences)
+            yield Observation(name="tables_that_differ", value=value, n=len(names))
 
 
 PROBE = StandbyParityProbe()

@@ -67,14 +67,13 @@ class SourceTree:
         if known:
             yield from (path for path in known if (self.root / path).is_file())
             return
-        count = 0
+        found = []
         for folder, names, files in os.walk(self.root):
-            names[:] = sorted(name for name in names if name not in PRUNED)
-            for name in sorted(files):
-                count += 1
-                if count > MOST_FILES:
-                    raise NotMeasurable(f"the application's source holds more than {MOST_FILES} files")
-                yield (Path(folder) / name).relative_to(self.root).as_posix()
+            names[:] = [name for name in names if name not in PRUNED]
+            found += [(Path(folder) / name).relative_to(self.root).as_posix() for name in files]
+            if len(found) > MOST_FILES:
+                raise NotMeasurable(f"the application's source holds more than {MOST_FILES} files")
+        yield from sorted(found)
 
     def _text(self, path: str) -> str | None:
         file = self.root / path
