@@ -8,7 +8,9 @@
     header NAME       a header, "" where it is missing
     $.path            what a JSONPath selects in the body, "" where there is nothing
     text              the body
-    documents         ids of a search's hits        sources, answer    those of a chat
+    error NAME        the `code` or `request_id` of an error, where the contract's `errors` says that it is; "" without
+    documents         ids of a search's hits
+    answer, sources, turns    of a chat
     leaks             kinds of inside knowledge in the body: stack traces, SQL, drivers, hosts, credentials
     undocumented      requests of the contract that an OpenAPI document does not describe
 
@@ -24,7 +26,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gonogo.core.errors import NotMeasurable
+from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation, Scalar
 from gonogo.spec.stack import REQUESTS
 from gonogo.stacks.contract import Answer, Application
@@ -32,7 +34,7 @@ from gonogo.stacks.exchange import fill, select
 
 Value = Scalar | tuple[str, ...]
 COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")
-WITH_ARGUMENT = ("header", "count")
+WITH_ARGUMENT = ("header", "count", "error")
 LEAKS: Mapping[str, re.Pattern[str]] = {
     "stack trace": re.compile(
         r'Traceback \(most recent call last\)|File "[^"]+", line \d+|^\s+at [\w.$]+\(', re.MULTILINE
@@ -68,7 +70,7 @@ def check_source(source: str) -> None:
     if plain.startswith("$") or plain in SOURCES or (word in WITH_ARGUMENT and argument):
         return
     raise ValueError(
-        f"unknown source {plain!r}; known: {', '.join([*SOURCES, 'header NAME', 'count STATUS', '$.path'])}"
+        f"unknown source {plain!r}; known: {', '.join([*SOURCES, 'header …', 'count …', 'error …', '$.path'])}"
     )
 
 
@@ -109,6 +111,11 @@ def _look(source: str, exchange: Exchange) -> Value:
         return exchange.last.headers.get(argument.lower(), "")
     if word == "count":
         return sum(str(answer.status) == argument for answer in exchange.answers)
+    if word == "error":
+        paths = exchange.application.contract.errors
+        if argument not in paths:
+            raise MissingCapability(f"the contract does not say where an error holds its {argument} (errors)")
+        return _json(paths[argument], exchange.last)
     return SOURCES[source](exchange)
 
 
@@ -165,13 +172,13 @@ def _documents(exchange: Exchange) -> Value:
 
 
 def _of_chat(part: str) -> Callable[[Exchange], Value]:
+    """None where the chat failed. Raises MissingCapability where the contract does not say where to look."""
+
     def look(exchange: Exchange) -> Value:
-        answer, spec = exchange.last, exchange.application.spec("chat")
-        path = spec.sources if part == "sources" else spec.answer
-        if not answer.ok or path is None:
-            return None
-        found = tuple(str(one) for one in select(path, answer.json(), answer.request))
-        return found if part == "sources" else "\n".join(found)
+        answer, path = exchange.last, getattr(exchange.application.spec("chat"), part)
+        if path is None:
+            raise MissingCapability(f"the contract does not say where an answer to a chat holds its {part}")
+        return _json(path, answer) if answer.ok else None
 
     return look
 
@@ -215,6 +222,7 @@ SOURCES: Mapping[str, Callable[[Exchange], Value]] = {
     "documents": _documents,
     "sources": _of_chat("sources"),
     "answer": _of_chat("answer"),
+    "turns": _of_chat("turns"),
     "leaks": _leaks,
     "undocumented": _undocumented,
 }

@@ -33,6 +33,7 @@ class RequestSpec(Spec):
     hit: dict[str, str] = Field(default_factory=dict)
     answer: str | None = None
     sources: str | None = None
+    turns: str | None = None  # where an answer to a chat says how many questions its session has had
 
     @property
     def method(self) -> str:
@@ -60,6 +61,7 @@ class ContractSpec(Spec):
     service: str = "app"
     tenants: dict[str, TenantSpec] = Field(default_factory=dict)
     rate_limited: TenantSpec | None = None  # a key whose small rate limit gonogo may use up
+    errors: dict[str, str] = Field(default_factory=dict)  # JSONPaths into the body of an error: code, request_id
     live: RequestSpec | None = None
     ready: RequestSpec | None = None
     metrics: RequestSpec | None = None
