@@ -59,7 +59,7 @@ def observations(story: Story, beneath: Beneath) -> Iterator[Observation]:
     )  # fmt: skip
     yield Observation(name="recovery_seconds", value=max(0.0, seconds), unit="s", n=1, load_sensitive=recovered)
     yield Observation(
-        name="steady_state_again", value=story.unsteady is None, n=1, load_sensitive=True, detail=story.unsteady or ""
+        name="steady_state_again", value=story.unsteady is None, n=1, load_sensitive=recovered, detail=story.unsteady or ""
     )
 
 

@@ -1,0 +1,117 @@
+"""What a scenario's observations say, with literals."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from gonogo.core.observation import Observation
+from gonogo.runners.beneath import Beneath
+from gonogo.runners.probing import Reply, streak
+from gonogo.runners.story import Broken, Story, observations
+
+
+def right(at: float, seconds: float = 0.01) -> Reply:
+    return Reply(sent_at=at, ended_at=at + seconds, status=200, correct=True)
+
+
+def wrong(at: float) -> Reply:
+    return Reply(sent_at=at, ended_at=at + 0.01, status=200, correct=False, detail="q1: a is not among 0 hits")
+
+
+def refused(at: float, seconds: float = 0.01, *, status: int | None = 503, clear: bool = True) -> Reply:
+    return Reply(sent_at=at, ended_at=at + seconds, status=status, clear=clear, detail="" if status else "timeout: x")
+
+
+def ready(at: float) -> Reply:
+    return right(at)
+
+
+def story(**values: Any) -> Story:
+    """Broken at 10, healed from 15 to 16, given up or recovered at 20."""
+    broken = Broken(name="fault", began_at=9.9, injected_at=10.0, landed_at=10.5)
+    instants = {"heal_began_at": 15.0, "healed_at": 16.0, "recovered_at": 16.5, "gave_up_at": 20.0, "ended_at": 20.0}
+    return Story(began_at=8.0, broken=[broken], **{**instants, **values})
+
+
+def observed(told: Story, replies: list[Reply], readiness: list[Reply] | None = None) -> dict[str, Observation]:
+    beneath = Beneath.__new__(Beneath)
+    beneath.probers = SimpleNamespace(replies=replies, readiness=readiness or [], questions=())  # type: ignore[assignment]
+    beneath.ledger, beneath.samples = None, ()
+    return {one.name: one for one in observations(told, beneath)}
+
+
+def test_a_success_without_the_known_document_is_a_wrong_answer() -> None:
+    seen = observed(story(), [right(9), wrong(11), refused(12), right(17)])
+
+    assert (seen["wrong_answers"].value, seen["wrong_answers"].n) == (1, 3)
+    assert "not among" in seen["wrong_answers"].detail
+
+
+def test_errors_are_clear_or_not_and_a_rate_limit_is_neither() -> None:
+    limited = Reply(sent_at=12.0, ended_at=12.1, status=429, clear=True)
+    seen = observed(story(), [refused(11), refused(12, clear=False), refused(13, status=None, clear=False), limited])
+
+    assert (seen["unclear_errors"].value, seen["unclear_errors"].n) == (2, 3)
+    assert "1 times timeout" in seen["unclear_errors"].detail
+
+
+def test_an_answer_that_waited_for_the_end_of_the_fault_is_the_slowest() -> None:
+    seen = observed(story(), [right(9.9, seconds=6.2), refused(11, seconds=2.0), right(17, seconds=9.0)])
+
+    assert seen["slowest_answer"].value == pytest.approx(6.2)
+    assert seen["slowest_answer"].n == 2
+
+
+def test_without_a_request_during_the_fault_nothing_is_said_about_its_answers() -> None:
+    seen = observed(story(), [right(8), right(17)])
+
+    assert "slowest_answer" not in seen
+    assert seen["unclear_errors"].n == 0
+
+
+def test_readiness_that_stays_green_is_as_late_as_the_fault_was_long() -> None:
+    states = [ready(9 + 0.5 * step) for step in range(30)]
+    seen = observed(story(), [right(9)], states)
+
+    assert seen["readiness_red_after"].value == 5.0
+    assert not seen["readiness_red_after"].load_sensitive
+
+
+def test_readiness_tells_of_the_fault_and_of_its_end() -> None:
+    states = [ready(9), refused(10.2), refused(14), *(ready(17 + step) for step in range(5))]
+    seen = observed(story(gave_up_at=25.0), [right(9)], states)
+
+    assert seen["readiness_red_after"].value == pytest.approx(0.21)
+    assert seen["readiness_green_after"].value == pytest.approx(1.01)
+
+
+def test_what_never_comes_back_is_no_matter_of_a_busy_host() -> None:
+    seen = observed(story(recovered_at=None, unsteady="search: 503"), [right(9), refused(11), refused(18)])
+
+    assert seen["recovered"].value is False
+    assert seen["steady_state_again"].value is False
+    assert seen["search_outage"].value == pytest.approx(20.0 - 9.01)
+    sensitive = {one.name for one in seen.values() if one.load_sensitive}
+    assert sensitive == {"slowest_answer"}
+
+
+def test_one_lucky_answer_is_no_recovery() -> None:
+    replies = [right(1), right(2), refused(3), right(4), right(5), right(6)]
+
+    first = streak(replies, after=0.0, length=3, good=lambda reply: bool(reply.correct))
+
+    assert first == right(4)
+    assert streak(replies, after=4.5, length=3, good=lambda reply: bool(reply.correct)) is None
+
+
+def test_a_wrong_answer_ends_a_streak_and_a_rate_limit_does_not() -> None:
+    limited = Reply(sent_at=1.5, ended_at=1.6, status=429)
+
+    def good(reply: Reply) -> bool:
+        return bool(reply.correct)
+
+    assert streak([right(1), limited, right(2)], after=0.0, length=2, good=good) == right(1)
+    assert streak([right(1), wrong(1.5), right(2)], after=0.0, length=2, good=good) is None
