@@ -1,0 +1,59 @@
+"""Running the command line as users do: a process of its own, its exit code and its two streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SECONDS = 180.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """The words that run gonogo with this Python."""
+    return [sys.executable, "-m", "gonogo", *map(str, arguments)]
+
+
+def gonogo(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ended:
+    """Run to the end."""
+    done = subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, timeout=SECONDS, cwd=cwd,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+
+
+def start(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+    """Start and go on; the caller ends it."""
+    return subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str], number: signal.Signals | None = None) -> Ended:
+    """Send a signal, if any, and wait for the end."""
+    if number is not None:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=SECONDS)
+    return Ended(code=process.returncode, out=out, err=err)
+
+
+def run_json(directory: Path) -> dict[str, Any]:
+    """run.json of a run directory."""
+    record: dict[str, Any] = json.loads((directory / "run.json").read_text())
+    return record
