@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, NotMeasurable
@@ -15,11 +16,13 @@ OPERATOR = re.compile(r"<=>|<->|<#>|<\+>|<~>|<%>")
 ORDERED = re.compile(r"\border\s+by\b", re.IGNORECASE)
 TRANSACTION_ENDS = re.compile(r"^\s*(begin|start\s+transaction|commit|end|rollback|abort)\b", re.IGNORECASE)
 SETS_SOMETHING = re.compile(r"^\s*(set\s|select\s+(pg_catalog\.)?set_config\s*\()", re.IGNORECASE)
+BEGINS = re.compile(r"^\s*(begin|start\s+transaction)\b", re.IGNORECASE)
 RESETS = re.compile(r"^\s*(discard\s+all|reset\s+all)\b", re.IGNORECASE)
+CLEANS_UP = re.compile(r"^\s*(reset|discard)\b", re.IGNORECASE)
 LOCAL = re.compile(r"^\s*set\s+local\b|,\s*(?:true|'(?:t|true|on|1)'|\$(?P<flag>\d+))(?:::\w+)?\s*\)", re.IGNORECASE)
 TRUTHS = {"t", "true", "on", "1", "yes"}
 VECTOR_TEXT = re.compile(r"\[\s*-?[\d.][^\[\]']*\]")
-FLUSH_SECONDS = 2.0
+FLUSH_SECONDS = 4.0
 TRIES = 3
 
 
@@ -27,7 +30,8 @@ TRIES = 3
 class Captured:
     """A search as the application sent it.
 
-    `prelude`: what it had set in the same transaction before; `lasting`: what it had set on the session before that.
+    `prelude`: what it had set in the same transaction before; `lasting`: what it had set on the session before that;
+    `aftermath`: what it set or reset when the transaction had ended, before the session's next one.
     """
 
     statement: str
@@ -36,6 +40,7 @@ class Captured:
     operator: str
     prelude: tuple[Statement, ...] = ()
     lasting: tuple[Statement, ...] = ()
+    aftermath: tuple[Statement, ...] = ()
 
     @property
     def vector(self) -> str | None:
@@ -47,27 +52,32 @@ class Captured:
 
 
 def capture(
-    connection: Connection, *, role: str, table: str | None, act: Sequence[Callable[[], None]], deadline: Deadline
+    connection: Connection,
+    *,
+    role: str,
+    table: str | None,
+    act: Sequence[Callable[[], None]],
+    deadline: Deadline,
+    linger_seconds: float = 0.0,
 ) -> list[Captured]:
     """Do each thing of `act` (issue a search through the application) and return the search that it led to.
 
     `connection` is a superuser's. Only statements of `role` that mention `table` and order by a distance count. When
     others search at the same moment, the thing is done again until only its own search is left. One capture at a time,
-    please: the caller holds a lock. Raises NotMeasurable when no such statement appears.
+    please: the caller holds a lock. `linger_seconds`: how long to wait for what follows a search. Raises NotMeasurable
+    when no such statement appears.
     """
     with statements_logged(connection, deadline):
-        return [_one(connection, role=role, table=table, act=once, deadline=deadline) for once in act]
+        seen_during = partial(
+            _searches_during, connection, role=role, table=table, deadline=deadline, linger_seconds=linger_seconds
+        )
+        return [_one(partial(seen_during, once), role, table) for once in act]
 
 
-def _one(
-    connection: Connection, *, role: str, table: str | None, act: Callable[[], None], deadline: Deadline
-) -> Captured:
+def _one(seen_during: Callable[[], list[Captured]], role: str, table: str | None) -> Captured:
     common: dict[tuple[str, tuple[str | None, ...]], Captured] | None = None
     for _ in range(TRIES):
-        seen = {
-            (found.statement, found.parameters): found
-            for found in _searches_during(connection, role=role, table=table, act=act, deadline=deadline)
-        }
+        seen = {(found.statement, found.parameters): found for found in seen_during()}
         common = seen if common is None else {key: found for key, found in common.items() if key in seen}
         if len(common) == 1:
             return next(iter(common.values()))
@@ -78,7 +88,13 @@ def _one(
 
 
 def _searches_during(
-    connection: Connection, *, role: str, table: str | None, act: Callable[[], None], deadline: Deadline
+    connection: Connection,
+    act: Callable[[], None],
+    *,
+    role: str,
+    table: str | None,
+    deadline: Deadline,
+    linger_seconds: float,
 ) -> list[Captured]:
     log = StatementLog(connection)
     act()
@@ -94,6 +110,9 @@ def _searches_during(
         deadline.within(FLUSH_SECONDS).poll(arrived, every_seconds=POLL_SECONDS, what="the search reaches the log")
     except DeadlineExceeded:
         deadline.check("the search reaches the log")
+    if linger_seconds and found:
+        deadline.sleep(linger_seconds)
+        arrived()
     return found
 
 
@@ -112,6 +131,7 @@ def searches(statements: Sequence[Statement], table: str | None) -> list[Capture
                 operator=operator[0],
                 prelude=prelude_of(statements[:index], one.session),
                 lasting=lasting_of(statements[:index], one.session),
+                aftermath=aftermath_of(statements[index + 1 :], one.session),
             )
         )
     return found
@@ -139,6 +159,18 @@ def lasting_of(earlier: Sequence[Statement], session: str) -> tuple[Statement, .
         elif SETS_SOMETHING.match(one.statement) and not is_local(one):
             lasting.append(one)
     return tuple(lasting)
+
+
+def aftermath_of(later: Sequence[Statement], session: str) -> tuple[Statement, ...]:
+    """What a session set or reset between the end of its transaction and the beginning of its next one, in order."""
+    own = [statement for statement in later if statement.session == session]
+    aftermath: list[Statement] = []
+    for one in own:
+        if BEGINS.match(one.statement) or OPERATOR.search(one.statement):
+            break
+        if CLEANS_UP.match(one.statement) or (SETS_SOMETHING.match(one.statement) and not is_local(one)):
+            aftermath.append(one)
+    return tuple(aftermath)
 
 
 def is_local(one: Statement) -> bool:

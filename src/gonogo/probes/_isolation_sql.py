@@ -124,7 +124,8 @@ def _by_rows(setting: Setting) -> Found:
                         for other, rows in seen.items()
                         if other != tenant
                     ]
-    return Found(way="rows", tried=tried, controls=controls, leaks=tuple(leaks))
+    notes = tuple(f"{key} holds no rows yet" for key, sizes in setting.sizes.items() if not sizes)
+    return Found(way="rows", tried=tried, controls=controls, leaks=tuple(leaks), notes=notes)
 
 
 def _by_no_tenant(setting: Setting) -> Found:
@@ -231,6 +232,8 @@ def _by_session(setting: Setting) -> Found:
         for served, following in zip(tenants, [*tenants[1:], tenants[0]], strict=True):
             with transaction_like(connection, setting.searches[served], commit=True):
                 controls += sum(_visible(connection, table).get(served, 0) for table in setting.tables.values())
+            for one in setting.searches[served].aftermath:
+                send(connection, one.statement, one.parameters)
             for key, table in setting.tables.items():
                 tried += setting.sizes[key].get(served, 0)
                 seen, error = _count(connection, table)

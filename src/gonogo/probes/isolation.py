@@ -27,6 +27,7 @@ class Parameters(Spec):
     """`through: api` plants a canary document for every tenant and tries to reach it as every other tenant, by
 
     search (for its text), chat (about it), document (by its id), delete (by its id), overwrite (ingest with its id).
+    What chats store stays: contracts have no request that deletes it.
     `through: sql` is the application's role, set up as the application sets its own transactions:
     rows (which tenants' rows are visible), no_tenant (rows visible with none, an empty or an unknown tenant), nearest
     (the captured search, by every plan), session (what is left when a transaction has ended), write (handing rows to
@@ -55,12 +56,14 @@ class Found:
     controls: int
     leaks: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()  # a guard that refuses by an error that only a bug explains
+    notes: tuple[str, ...] = ()  # what could not be looked at
     unmeasurable: str = ""  # why nothing can be said of this way
 
     @property
     def sentence(self) -> str:
         """For the evidence."""
-        return self.unmeasurable or f"{self.tried} tried, {self.controls} controls, {len(self.leaks)} leaks"
+        counted = f"{self.tried} tried, {self.controls} controls, {len(self.leaks)} leaks"
+        return self.unmeasurable or ", ".join([counted, *self.notes])
 
 
 class Isolation:

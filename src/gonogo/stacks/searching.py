@@ -19,6 +19,7 @@ from gonogo.stacks.interfaces import Role
 
 ANY_QUESTION = "What is this about?"
 STATEMENT_SECONDS = 20.0
+LINGER_SECONDS = 0.1  # in which the application may clean its session up before it goes back to the pool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,14 @@ class Asked:
     captured: Captured
 
 
-def ask(context: Context, queries: Sequence[tuple[str | None, str]], *, table: TableFacts, k: int) -> list[Asked]:
+def ask(
+    context: Context,
+    queries: Sequence[tuple[str | None, str]],
+    *,
+    table: TableFacts,
+    k: int,
+    linger_seconds: float = 0.0,
+) -> list[Asked]:
     """Search for each (tenant, text) and capture the statement that it leads to.
 
     The check that does this declares `uses: [statement_log]`. Raises NotMeasurable.
@@ -48,6 +56,7 @@ def ask(context: Context, queries: Sequence[tuple[str | None, str]], *, table: T
                     table=table.name,
                     act=acts,
                     deadline=context.deadline,
+                    linger_seconds=linger_seconds,
                 )
         except psycopg.Error as error:
             raise NotMeasurable(f"the application's statements could not be captured: {error}") from error
@@ -77,7 +86,9 @@ def search_of(context: Context, tenant: str | None, *, key: str, k: int = 10) ->
     name = f"search_of/{key}/{tenant}/{k}"
     if name not in context.cache:
         text = next((text for _, text in queries_of(context, [tenant], per_tenant=1)), ANY_QUESTION)
-        context.cache[name] = ask(context, [(tenant, text)], table=table_of(context, key), k=k)[0]
+        context.cache[name] = ask(
+            context, [(tenant, text)], table=table_of(context, key), k=k, linger_seconds=LINGER_SECONDS
+        )[0]
     found: Asked = context.cache[name]
     return found
 

@@ -62,6 +62,21 @@ def test_what_was_set_for_the_session_before_the_transaction_lasts() -> None:
     assert reset.lasting == ()
 
 
+def test_the_aftermath_is_what_cleans_the_session_up_before_its_next_transaction() -> None:
+    found = only(
+        [
+            logged(SEARCH, "[1]", "10"),
+            logged("SET LOCAL a.b = 'c'"),
+            logged("COMMIT"),
+            logged("RESET app.tenant"),
+            logged("DISCARD ALL", session="s2"),
+            logged("BEGIN"),
+            logged("RESET ALL"),
+        ]
+    )
+    assert [one.statement for one in found.aftermath] == ["RESET app.tenant"]
+
+
 @pytest.mark.parametrize(
     ("statement", "parameters"),
     [
