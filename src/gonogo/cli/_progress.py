@@ -156,13 +156,13 @@ class Progress:
 
     def _now(self) -> str:
         """The live line: how far, how long, what is going on."""
-        elapsed = format_seconds(round(time.monotonic() - self._began))
+        elapsed = _minutes(time.monotonic() - self._began)
         if not self._total:
             return f"{self._doing} [dim]{elapsed}[/dim]"
         tally = f"[bold]{self._done}/{self._total}[/bold]"
         if self._unmeasured:
             tally += f" [yellow]{self._unmeasured} not measured[/yellow]"
-        predicted = f" of about {format_seconds(round(self._predicted_s))}" if self._predicted_s else ""
+        predicted = f" of about {_minutes(self._predicted_s)}" if self._predicted_s else ""
         return f"{tally}  [dim]{elapsed}{predicted}[/dim]  {escape(self._ages() or self._doing)}"
 
     def _ages(self) -> str:
@@ -184,6 +184,15 @@ class Progress:
                 elif time.monotonic() - self._spoke >= HEARTBEAT_S:
                     elapsed = self._clock(time.monotonic() - self._began)
                     self._line(f"[dim]{elapsed} still at it: {escape(self._ages() or self._doing)}[/dim]")
+
+
+def _minutes(seconds: float) -> str:
+    """A stopwatch.
+
+    >>> _minutes(4.2), _minutes(95)
+    ('0:04', '1:35')
+    """
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
 def _fault(event: FaultInjected | FaultHealed | FaultUnhealed) -> str:

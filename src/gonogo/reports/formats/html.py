@@ -26,6 +26,7 @@ NAMED = 4  # ids on the first screen
 LONGEST_TEXT = 1_500
 DIGEST_SHOWN = 12
 WAIVED = "WAIVED"
+OTHER_AREAS = "other_areas"  # of which nothing ran
 ORDER = ("FAIL", "UNKNOWN", WAIVED, "PASS", "SKIPPED")  # the worst first
 COLOURS = {Verdict.GO: "#17683f", Verdict.NO_GO: "#a8231c", Verdict.HOLD: "#7f5300", Verdict.PARTIAL: "#1d5a92"}
 UNKNOWN_NOTE = "We looked and cannot say. What could not be measured never counts as good."
@@ -198,7 +199,9 @@ def _groups(judgement: Judgement) -> list[Group]:
     by_area: dict[str, list[Finding]] = {}
     for finding in judgement.findings:
         by_area.setdefault(finding.area.value, []).append(finding)
-    return [_group(area, findings) for area, findings in by_area.items()]
+    groups = [_group(area, findings) for area, findings in by_area.items()]
+    rest = [finding for group in groups if not group.shown for finding in group.skipped]
+    return [*(group for group in groups if group.shown), *([_group(OTHER_AREAS, rest)] if rest else [])]
 
 
 def _group(area: str, findings: Sequence[Finding]) -> Group:
