@@ -17,8 +17,9 @@ from gonogo.core.outcome import Outcome, Verdict
 from gonogo.core.quantity import format_seconds, format_value
 from gonogo.judge.judgement import Judgement
 from gonogo.reports import Format, svg, view
-from gonogo.reports.charts import Chart, charts
+from gonogo.reports.charts import charts
 from gonogo.reports.reading import read_run
+from gonogo.reports.scene import Chart
 from gonogo.spec.content import shipped_content
 
 MOST = 50  # entries of one list; run.json has them all
