@@ -17,7 +17,7 @@ from gonogo.drills import METHODS
 from gonogo.engine.inputs import Inputs, matching, resolve_policy
 from gonogo.faults import FAULTS
 from gonogo.probes import PROBES
-from gonogo.spec.content import Verification
+from gonogo.spec.content import Verification, find_locustfile
 from gonogo.spec.references import lookup_in, substitute
 from gonogo.spec.stack import StackSpec
 
@@ -149,6 +149,10 @@ def _by_kind(verification: Verification) -> frozenset[Capability]:
                     needs |= _needs_of(verification, FAULTS, (name, place), (parameters, place))
             return needs
         case _:
+            try:
+                find_locustfile(spec.users, verification.loaded.path)
+            except UsageError as error:
+                raise SpecError([verification.loaded.document.problem(("users",), str(error))]) from None
             return frozenset({Capability.LOAD, Capability.APPLICATION})
 
 

@@ -19,8 +19,9 @@ from subprocess import Popen
 from typing import Any
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
-from gonogo.load.traffic import locustfile_of, parameters_of, traffic_of
+from gonogo.load.traffic import parameters_of, traffic_of
 from gonogo.load.wire import SPEC_VARIABLE, Finished, Sample, Started, Traffic, read_lines
+from gonogo.spec.content import find_locustfile
 from gonogo.spec.verification import LoadSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.local.processes import MARK, boot_id, kill_tree, read_process, send
@@ -31,7 +32,6 @@ __all__ = ["LoadResult", "RunningLoad", "Sample", "running_load"]
 START_SECONDS = 30.0  # until the generator sends; importing it takes one, on a busy host more
 STOP_SECONDS = 15.0  # beyond the time limit of one request, until the generator has ended
 POLL_SECONDS = 0.05
-LOG_TAIL_LINES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ def running_load(
     corpus, no search in the contract, generator did not start), UsageError (no such locustfile), Interrupted.
     """
     require_locust()
-    locustfile = locustfile_of(profile, profile_path)
+    locustfile = find_locustfile(profile.users, profile_path)
     folder = _folder(context)
     traffic = traffic_of(
         context,

@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-from gonogo.core.observation import Series, Timeline
+from gonogo.core.observation import Series, Span, Timeline
 from gonogo.load.running import LoadResult
 from gonogo.load.wire import TIMEOUT, Sample
 
@@ -36,6 +36,7 @@ def timeline_of(result: LoadResult, clock: Clock, latency_limit_seconds: float |
 
     errors = {key: [one for one in found if not one.ok] for key, found in seconds.items()}
     return Timeline(
+        spans=_spans(result, clock),
         series=(
             Series(name="latency_p50", unit="s", points=latency(0.5)),
             Series(name="latency_p95", unit="s", points=latency(0.95), limit=latency_limit_seconds),
@@ -48,8 +49,17 @@ def timeline_of(result: LoadResult, clock: Clock, latency_limit_seconds: float |
             Series(
                 name="errors_per_second", unit="1/s", points=points(lambda second: float(len(errors.get(second, ()))))
             ),
-        )
+        ),
     )
+
+
+def _spans(result: LoadResult, clock: Clock) -> tuple[Span, ...]:
+    measured = result.started_s + result.warm_up_seconds
+    spans = (
+        Span(name="warm-up", start_s=clock(result.started_s), end_s=clock(measured)),
+        Span(name="load", start_s=clock(measured), end_s=clock(max(measured, result.ended_s))),
+    )
+    return tuple(span for span in spans if span.seconds > 0)
 
 
 def _by_second(samples: Sequence[Sample], origin: float, at: Callable[[Sample], float]) -> dict[int, list[Sample]]:

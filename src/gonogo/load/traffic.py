@@ -10,13 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
-
-from gonogo.core.errors import NotMeasurable, UsageError
+from gonogo.core.errors import NotMeasurable
 from gonogo.load.wire import PlannedRequest, Traffic
-from gonogo.spec.base import Seconds, Spec
-from gonogo.spec.content import shipped_content
-from gonogo.spec.verification import LoadSpec
+from gonogo.spec.verification import LoadSpec, TrafficSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Question, application_of, questions_of
 from gonogo.stacks.exchange import fill, fill_path
@@ -27,28 +23,10 @@ IN_FLIGHT_MARGIN = 2.0  # a service that answers nothing at all must not run int
 FILES_IN_RESERVE = 100
 
 
-class TrafficParameters(Spec):
-    """`with:` of a load profile. `options` is handed to a user's own locustfile as it stands."""
-
-    k: int = Field(default=10, ge=1)
-    timeout: Seconds = 10.0
-    seed: int = 1
-    options: dict[str, Any] = Field(default_factory=dict)
-
-
-def parameters_of(profile: LoadSpec, changes: Mapping[str, Any] | None = None) -> TrafficParameters:
+def parameters_of(profile: LoadSpec, changes: Mapping[str, Any] | None = None) -> TrafficSpec:
     """The profile's parameters, with the changes of a seeded defect."""
-    return TrafficParameters.model_validate({**profile.with_, **(changes or {})})
-
-
-def locustfile_of(profile: LoadSpec, profile_path: Path) -> Path:
-    """The file of `users:`: a path relative to the profile, or one that comes with gonogo. Raises UsageError."""
-    name = profile.users if profile.users.endswith(".py") else f"{profile.users}.py"
-    own, shipped = profile_path.parent / name, shipped_content() / "loadtests" / name
-    for path in (own, shipped):
-        if path.is_file():
-            return path.resolve()
-    raise UsageError(f"users: {profile.users} is neither {own} nor a locustfile that comes with gonogo")
+    changed = TrafficSpec.model_validate(changes or {})
+    return profile.with_.model_copy(update={name: getattr(changed, name) for name in changed.model_fields_set})
 
 
 def asked_questions(context: Context, seed: int) -> tuple[Question, ...]:
@@ -86,7 +64,7 @@ def search_requests(
 
 
 def traffic_of(
-    context: Context, profile: LoadSpec, parameters: TrafficParameters, *, seconds: float, samples: Path
+    context: Context, profile: LoadSpec, parameters: TrafficSpec, *, seconds: float, samples: Path
 ) -> Traffic:
     """The traffic of a profile on the running stack; `seconds` with the warm-up. Raises NotMeasurable."""
     with application_of(context.stack) as application:

@@ -15,11 +15,11 @@ from gonogo.load.health import generator_lag_seconds, require_delivered, require
 from gonogo.load.running import LoadResult, running_load
 from gonogo.load.series import counted_latencies, timeline_of
 from gonogo.load.statistics import Estimate, percentile, proportion
-from gonogo.load.traffic import TrafficParameters, asked_questions, parameters_of
+from gonogo.load.traffic import asked_questions, parameters_of
 from gonogo.load.truth import exact_answers, recall_under_load
 from gonogo.load.wire import TIMEOUT, Sample
 from gonogo.spec.references import lookup_in, substitute
-from gonogo.spec.verification import LoadSpec
+from gonogo.spec.verification import LoadSpec, TrafficSpec
 from gonogo.stacks.context import Context
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class _Seen:
         return [sample for sample in self.result.measured if not sample.rate_limited]
 
 
-def _exact_or_none(context: Context, parameters: TrafficParameters) -> dict[str, Exact] | None:
+def _exact_or_none(context: Context, parameters: TrafficSpec) -> dict[str, Exact] | None:
     """The exact answers, None where they cannot be had: then recall is not observed, and the rest is."""
     try:
         if parameters.k < RECALL_K:

@@ -120,3 +120,13 @@ def find_config(kind: str, name: str, content: Sequence[Path] = ()) -> Path:
         word = {"stacks": "stack", "suites": "suite", "policies": "policy"}[kind]
         raise UsageError(f"unknown {word} {name!r}{hint} (known: {', '.join(sorted(known))})")
     return known[name]
+
+
+def find_locustfile(users: str, profile: Path) -> Path:
+    """The file of a load profile's `users:`: a path relative to the profile, or one of the shipped `loadtests/`."""
+    name = users if users.endswith(".py") else f"{users}.py"
+    own, shipped = profile.parent / name, shipped_content() / Kind.LOAD.folder / name
+    for path in (own, shipped):
+        if path.is_file():
+            return path.resolve()
+    raise UsageError(f"users: {users} is neither a file {own} nor a locustfile that comes with gonogo")

@@ -79,6 +79,15 @@ class Arrivals(Spec):
     spacing: str = Field(default="poisson", pattern="^(poisson|even)$")
 
 
+class TrafficSpec(Spec):
+    """What a load's users ask for. `options` is handed to a locustfile of one's own as it stands."""
+
+    k: int = Field(default=10, ge=1)
+    timeout: Seconds = 10.0
+    seed: int = 1
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
 class LoadSpec(VerificationSpec):
     """A load profile: a locustfile of `loadtests/` (or the user's own) under an open arrival model."""
 
@@ -87,7 +96,7 @@ class LoadSpec(VerificationSpec):
     arrivals: Arrivals
     duration: Seconds
     warm_up: Seconds = 0.0
-    with_: dict[str, Any] = Field(default_factory=dict, alias="with")
+    with_: TrafficSpec = Field(default_factory=TrafficSpec, alias="with")
 
 
 class LedgerSpec(Spec):

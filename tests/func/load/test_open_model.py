@@ -7,13 +7,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gonogo.core.errors import NotMeasurable, UsageError
+from gonogo.core.deadline import Deadline, Interruption
+from gonogo.core.errors import Interrupted, NotMeasurable, UsageError
 from gonogo.load.health import require_delivered
 from gonogo.load.running import LoadResult, RunningLoad, running_load
 from gonogo.load.statistics import percentile
@@ -205,6 +207,25 @@ def test_nothing_is_left_after_an_error_and_no_key_is_kept(stack_of: Callable[[s
     assert list(stack.run.scratch.iterdir()) == []
     assert [record for record in stack.run.state.open_records() if record.kind == "process"] == []
     assert [one for one in leftovers(stack.run.run_id, stack.run.scratch) if one.startswith("process")] == []
+
+
+def test_an_interruption_ends_the_generator_at_once(stack_of: Callable[[str], Any]) -> None:
+    with serving() as server:
+        stack = stack_of(server.url)
+        context, _ = stack.context("loadtests/test")
+        interruption = Interruption()
+        context = replace(context, deadline=Deadline.after(60, interruption))
+        kept: list[RunningLoad] = []
+
+        def interrupted() -> None:
+            with running_load(context, profile(), context.item_path, 60) as running:
+                kept.append(running)
+                interruption.set("on purpose")
+                running.wait()
+
+        with pytest.raises(Interrupted, match="on purpose"):
+            interrupted()
+    assert not kept[0].is_flowing
 
 
 def test_a_locustfile_of_ones_own_lies_beside_the_profile(stack_of: Callable[[str], Any], tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gonogo.load.running import LoadResult
 from gonogo.load.series import counted_latencies, timeline_of
 from gonogo.load.wire import Finished, Sample
@@ -41,3 +43,9 @@ def test_every_second_has_its_latency_rates_and_errors() -> None:
     assert [value for _, value in drawn["offered_rate"].points][:5] == [2.0, 2.0, 0.0, 1.0, 0.0]
     assert [value for _, value in drawn["answered_rate"].points][:4] == [2.0, 0.0, 0.0, 1.0]
     assert [value for _, value in drawn["errors_per_second"].points][:4] == [0.0, 1.0, 0.0, 1.0]
+
+
+def test_the_warm_up_is_a_phase_of_its_own() -> None:
+    spans = timeline_of(replace(RESULT, warm_up_seconds=2.0), lambda at: at - 90, None).spans
+    assert [(span.name, span.start_s, span.end_s) for span in spans] == [("warm-up", 10.0, 12.0), ("load", 12.0, 23.0)]
+    assert [span.name for span in timeline_of(RESULT, lambda at: at, None).spans] == ["load"]
