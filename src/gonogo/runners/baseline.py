@@ -12,7 +12,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
 from gonogo.pg.fingerprint import Fingerprint, take_fingerprint
-from gonogo.pg.sessions import session
+from gonogo.pg.sessions import Connection, session
 from gonogo.runners.searching import IndexUse, Sample, Visible, index_use, recalls, sample_of, visible
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Question, questions_of
@@ -77,7 +77,16 @@ def fingerprint_of(
 ) -> Fingerprint:
     """The fingerprint of a server. Raises psycopg.Error."""
     with session(server.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS) as connection:
+        without_time_limits(connection)
         return take_fingerprint(connection, without_schemas=without_schemas, snapshot=snapshot)
+
+
+def without_time_limits(connection: Connection) -> None:
+    """Lift what a database may set for its users' transactions, in this session: reading everything takes its time."""
+    connection.execute(
+        "SELECT set_config(name, '0', false) FROM pg_settings"
+        " WHERE name IN ('transaction_timeout', 'idle_in_transaction_session_timeout')"
+    )
 
 
 def keep_fingerprint(context: Context, name: str, fingerprint: Fingerprint) -> str:

@@ -162,9 +162,7 @@ def _analysed(drill: Drill, target: PostgresServer) -> Iterator[str]:
     assert drill.clock is not None
     drill.clock.begin("analyze")
     with ExitStack() as sessions:
-        holder = sessions.enter_context(
-            session(target.dsn(), timeout_seconds=READ_SECONDS, idle_in_transaction_session_timeout=0)
-        )
+        holder = sessions.enter_context(session(target.dsn(), timeout_seconds=READ_SECONDS))
         holder.execute("ANALYZE")
         yield restored.snapshot_of(holder)
 

@@ -27,9 +27,16 @@ def not_restored(reason: str) -> Observation:
 
 
 def restored_rows(before: Fingerprint, after: Fingerprint) -> Observation:
-    """Whether anything came back at all: a tool that exits 0 over nothing has restored nothing."""
+    """Whether every table came back, and rows in each that had some: a tool can exit with 0 over nothing."""
     detail = f"{after.rows} of {before.rows} rows in {len(after.tables)} of {len(before.tables)} tables"
-    return Observation(name="restored", value=bool(after.tables) and after.rows > 0, n=1, detail=detail)
+    there = {name: table.rows for name, table in after.tables.items()}
+    missing = [name for name in before.tables if name not in there]
+    empty = [name for name, table in before.tables.items() if table.rows and there.get(name) == 0]
+    for word, names in (("missing", missing), ("empty", empty)):
+        detail += f"; {word}: {', '.join(names)}" if names else ""
+    return Observation(
+        name="restored", value=bool(there) and not missing and not empty, n=len(before.tables), detail=detail
+    )
 
 
 def recovery_times(drill: Drill, *, index_used: bool) -> Iterator[Observation]:

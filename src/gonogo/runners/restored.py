@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
-from psycopg import sql
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
@@ -14,7 +13,7 @@ from gonogo.pg.fingerprint import SETTING, Difference, Fingerprint, compare
 from gonogo.pg.ledger import Ledger, count
 from gonogo.pg.sessions import session
 from gonogo.pg.vectors import mean_with_interval
-from gonogo.runners.baseline import Baseline, K
+from gonogo.runners.baseline import Baseline, K, without_time_limits
 from gonogo.runners.searching import IndexUse, index_use, recalls, visible
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role
@@ -120,6 +119,9 @@ def isolation(target: PostgresServer, baseline: Baseline, context: Context) -> O
     tables = list(context.facts.tables.values())
     tenant = baseline.question.tenant
     before = {one.table: one for one in baseline.visible}
+    if not before:
+        detail = "the stack file names no tenant column: whose rows are whose cannot be told"
+        return Observation(name="isolation_leaks", value=None, detail=detail)
     try:
         now = list(visible(target, baseline.captured, tables, tenant))
     except psycopg.Error as error:
@@ -185,7 +187,8 @@ def ledger_counts(target: PostgresServer, ledger: Ledger, disaster_at: float) ->
 
 def snapshot_of(connection: psycopg.Connection[tuple[object, ...]]) -> str:
     """Export a snapshot of what was restored, before anybody writes; it holds as long as the session stays open."""
-    connection.execute(sql.SQL("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+    without_time_limits(connection)
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
     row = connection.execute("SELECT pg_export_snapshot()").fetchone()
     assert row is not None
     return str(row[0])
