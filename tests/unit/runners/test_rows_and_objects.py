@@ -1,0 +1,62 @@
+"""The restored database against the source: losses are told from what others changed on the source meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from gonogo.pg.fingerprint import Fingerprint, TablePrint
+from gonogo.runners.restored import rows_and_objects
+
+TABLE = TablePrint(rows=10, rows_hash="1", columns={"id": "1"})
+BEFORE = Fingerprint(
+    algorithm="a",
+    tables={"chunks": TABLE, "messages": TABLE},
+    sequences={},
+    objects={
+        "index": {"chunks_embedding": "CREATE INDEX", "chunks_pkey": "CREATE UNIQUE INDEX"},
+        "setting": {"of database rag hnsw.ef_search": "80"},
+    },
+)
+
+
+def observed(after: Fingerprint, later: Fingerprint = BEFORE) -> dict[str, tuple[Any, str]]:
+    return {one.name: (one.value, one.detail) for one in rows_and_objects(BEFORE, after, later, "evidence")}
+
+
+def with_rows(table: str, rows: int) -> Fingerprint:
+    return replace(BEFORE, tables={**BEFORE.tables, table: replace(TABLE, rows=rows)})
+
+
+def test_equal_databases_do_not_differ() -> None:
+    found = observed(BEFORE)
+    assert found["fingerprints_differ"] == (0, "20 rows, 5 things equal")
+    assert found["settings_lost"][0] == found["broken_indexes"][0] == found["differences"][0] == ()
+
+
+def test_a_loss_is_counted() -> None:
+    value, detail = observed(with_rows("chunks", 8))["fingerprints_differ"]
+    assert (value, detail) == (1, "table chunks: 2 rows missing (10 before, 8 now)")
+
+
+def test_a_table_that_others_changed_proves_nothing() -> None:
+    value, detail = observed(with_rows("messages", 9), later=with_rows("messages", 12))["fingerprints_differ"]
+    assert value is None
+    assert detail.startswith("others changed the source during the drill: table messages")
+
+
+def test_a_loss_elsewhere_counts_although_others_changed_a_table() -> None:
+    assert observed(with_rows("chunks", 8), later=with_rows("messages", 12))["fingerprints_differ"][0] == 1
+
+
+def test_a_lost_setting_stands_by_itself() -> None:
+    found = observed(replace(BEFORE, objects={"index": BEFORE.objects["index"]}))
+    assert found["settings_lost"][0] == ("of database rag hnsw.ef_search: missing (was: 80)",)
+    assert found["fingerprints_differ"][0] == 0
+
+
+def test_missing_and_invalid_indexes_are_broken() -> None:
+    objects = {**BEFORE.objects, "index": {"chunks_pkey": "CREATE UNIQUE INDEX (invalid)"}}
+    found = observed(replace(BEFORE, objects=objects))
+    assert found["broken_indexes"][0] == ("chunks_embedding", "chunks_pkey")
+    assert found["fingerprints_differ"][0] == 2
