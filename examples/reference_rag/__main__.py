@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from .errors import ServiceError
 from .logs import configure_logging
 from .migrate import MigrationError, migrate
 from .settings import Settings, SettingsError, load_settings
@@ -32,7 +33,7 @@ def main() -> int:
                 from .seed import seed_database  # noqa: PLC0415  # the service itself never needs it
 
                 migrate(_owner_url(settings))
-                seed_database(_owner_url(settings), corpus=options.corpus, filler=options.filler)
+                seed_database(_owner_url(settings), settings, corpus=options.corpus, filler=options.filler)
             case _:
                 from .server import serve  # noqa: PLC0415  # keeps the other commands quick
 
@@ -40,7 +41,7 @@ def main() -> int:
     except SettingsError as error:
         print(f"reference_rag: wrong settings:\n{error}", file=sys.stderr)
         return 2
-    except MigrationError as error:
+    except (MigrationError, ServiceError) as error:
         print(f"reference_rag: {error}", file=sys.stderr)
         return 1
     return 0

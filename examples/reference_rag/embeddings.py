@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 import httpx
+
 from .errors import ModelUnavailable
 from .settings import EmbeddingBackend, Settings
 
@@ -84,17 +85,23 @@ def _word_features(word: str) -> tuple[tuple[int, float], ...]:
 
 def _signed(feature: str, weight: float) -> tuple[int, float]:
     bits = zlib.crc32(feature.encode("utf-8", "surrogatepass"))
-    return bits % DIMENSIONS, weight if bits & 0x8000_0000 else -weight
+    return bits % (DIMENSIONS - 1), weight if bits & 0x8000_0000 else -weight
+
+
+_IN_COMMON = 0.5
+"""What the last dimension of every text holds. Trained models, too, put all texts into one cone; without it, texts are
+as far from each other as from anything else, and the graph of a vector index has no path that leads to them."""
 
 
 def hash_embedding(text: str) -> Vector:
     """A deterministic embedding: texts that share words, stems or parts of words are near each other."""
-    vector = [0.0] * DIMENSIONS
+    vector = [0.0] * (DIMENSIONS - 1)
     for word, count in Counter(_WORD.findall(text.lower())).items():
         damping = 1 + math.log(count)
         for dimension, weight in _word_features(word):
             vector[dimension] += damping * weight
-    return unit(vector)
+    own = math.sqrt(1 - _IN_COMMON**2)
+    return [*(own * value for value in unit(vector)), _IN_COMMON]
 
 
 class HashingEmbedder:

@@ -1,5 +1,6 @@
 """Loads a corpus of passages, and filler that makes the vector index worth using. Loading again changes nothing."""
 
+import asyncio
 import json
 import os
 import struct
@@ -10,15 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import httpx
 import numpy as np
 import psycopg
+from numpy.typing import NDArray
 
 from .chunking import chunks_of
-from .embeddings import DIMENSIONS, Vector, hash_embedding
+from .embeddings import DIMENSIONS, Vector, make_embedder
 from .logs import event
+from .settings import Settings
 
 _CLUSTERS: Final = 100
-_LATENT_DIMENSIONS: Final = 48
+_LATENT_DIMENSIONS: Final = 24
+_NEAREST_TO_TEXT: Final = 0.45
+_BATCH: Final = 64
 _FILLER_SHARES: Final = {"acme": 0.75, "globex": 0.25}
 _WORKERS: Final = min(4, os.cpu_count() or 1)
 """Sessions that load side by side: most of the time goes into the vector index."""
@@ -34,11 +40,14 @@ class Row:
     chunks: Sequence[tuple[str, Vector]]
 
 
-def seed_database(url: str, *, corpus: Path | None, filler: int) -> None:
-    """Load `corpus`/passages.jsonl, if given, and `filler` chunks, as the owner of the tables."""
+def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: int) -> None:
+    """Load `corpus`/passages.jsonl, if given, and `filler` chunks, as the owner of the tables.
+
+    Passages are embedded as the service embeds them. Raises ModelUnavailable.
+    """
     started = time.monotonic()
     by_tenant: dict[str, list[Row]] = {}
-    for tenant, row in [*(_corpus_rows(corpus) if corpus else ()), *_filler_rows(filler)]:
+    for tenant, row in [*(_corpus_rows(corpus, settings) if corpus else ()), *_filler_rows(filler)]:
         by_tenant.setdefault(tenant, []).append(row)
     parts = [
         (tenant, rows[offset::_WORKERS]) for tenant, rows in sorted(by_tenant.items()) for offset in range(_WORKERS)
@@ -51,24 +60,42 @@ def seed_database(url: str, *, corpus: Path | None, filler: int) -> None:
     event("seeded", documents=stored, seconds=round(time.monotonic() - started, 1))
 
 
-def _corpus_rows(folder: Path) -> Iterator[tuple[str, Row]]:
+def _corpus_rows(folder: Path, settings: Settings) -> Iterator[tuple[str, Row]]:
     with (folder / "passages.jsonl").open(encoding="utf-8") as lines:
-        for line in lines:
-            item = json.loads(line)
-            title, text = item["title"], item["text"]
-            chunks = [(content, hash_embedding(f"{title}\n{content}")) for content in chunks_of(text)]
-            yield item["tenant"], Row(id=item["id"], title=title, body=text, chunks=chunks)
+        items = [json.loads(line) for line in lines]
+    contents = [chunks_of(item["text"]) for item in items]
+    titled = [f"{item['title']}\n{content}" for item, chunks in zip(items, contents, strict=True) for content in chunks]
+    vectors = iter(asyncio.run(_embedded(titled, settings)))
+    for item, chunks in zip(items, contents, strict=True):
+        embedded = [(content, next(vectors)) for content in chunks]
+        yield item["tenant"], Row(id=item["id"], title=item["title"], body=item["text"], chunks=embedded)
 
 
-def _filler_rows(count: int) -> Iterator[tuple[str, Row]]:
-    """Clustered unit vectors, the same in every run: uniform ones would make any index look bad."""
+async def _embedded(texts: Sequence[str], settings: Settings) -> list[Vector]:
+    headers = {"Authorization": f"Bearer {settings.openai_api_key.get_secret_value()}"}
+    async with httpx.AsyncClient(timeout=settings.llm_timeout, headers=headers, trust_env=False) as client:
+        embedder = make_embedder(settings, client)
+        batches = [texts[at : at + _BATCH] for at in range(0, len(texts), _BATCH)]
+        return [vector for batch in batches for vector in await embedder.embed(batch)]
+
+
+def filler_vectors(count: int) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """Tenants and clustered unit vectors, the same in every run: uniform vectors would make any index look bad."""
     random = np.random.default_rng(20_240_117)
     centres = random.normal(size=(_CLUSTERS, _LATENT_DIMENSIONS))
-    projection = random.normal(size=(_LATENT_DIMENSIONS, DIMENSIONS))
+    projection = random.normal(size=(_LATENT_DIMENSIONS, DIMENSIONS - 1))
     latent = centres[random.integers(_CLUSTERS, size=count)] + 0.6 * random.normal(size=(count, _LATENT_DIMENSIONS))
     vectors = latent @ projection
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    # The last dimension tells texts from filler (see embeddings.py). Filler has less of it than a text, or it would sit
+    # among the answers to real questions; but it has all degrees of it, and so an index finds a slope up to the texts.
+    common = random.uniform(0, _NEAREST_TO_TEXT, size=(count, 1))
     tenants = random.choice(list(_FILLER_SHARES), size=count, p=list(_FILLER_SHARES.values()))
+    return tenants, np.hstack([np.sqrt(1 - common**2) * vectors, common])
+
+
+def _filler_rows(count: int) -> Iterator[tuple[str, Row]]:
+    tenants, vectors = filler_vectors(count)
     for number, (tenant, vector) in enumerate(zip(tenants.tolist(), vectors.tolist(), strict=True)):
         text = f"Filler {number:06d}. This passage holds no knowledge; it only makes the index as large as a real one."
         yield tenant, Row(id=f"filler/{number:06d}", title=f"Filler {number}", body=text, chunks=[(text, vector)])
