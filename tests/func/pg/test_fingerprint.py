@@ -28,6 +28,9 @@ ALTER TABLE notes FORCE ROW LEVEL SECURITY;
 CREATE POLICY own ON notes USING (tenant = current_setting('app.tenant', true));
 GRANT SELECT ON notes TO rag_app;
 ALTER DATABASE rag SET work_mem = '5MB';
+CREATE MATERIALIZED VIEW numbers AS SELECT 1 AS number;
+CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER touched BEFORE UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION touch();
 INSERT INTO notes (tenant, content, at, embedding)
 SELECT 't' || i % 3, nullif('text ' || i, 'text 7'), now(), ARRAY[i, 1, 0.5]::vector FROM generate_series(1, 50) i;
 """
@@ -42,7 +45,8 @@ def server(reference_stack: Running) -> Iterator[PostgresServer]:
 @pytest.fixture
 def connection(server: PostgresServer) -> Iterator[Connection]:
     with session(server.dsn()) as found:
-        found.execute("DROP TABLE IF EXISTS notes; DROP EXTENSION IF EXISTS vector; ALTER DATABASE rag RESET ALL")
+        found.execute("DROP TABLE IF EXISTS notes; DROP MATERIALIZED VIEW IF EXISTS numbers")
+        found.execute("DROP FUNCTION IF EXISTS touch; DROP EXTENSION IF EXISTS vector; ALTER DATABASE rag RESET ALL")
         found.execute(SCHEMA)
         yield found
 
@@ -71,6 +75,13 @@ def connection(server: PostgresServer) -> Iterator[Connection]:
         ("ALTER TABLE notes ALTER content SET NOT NULL", "column public.notes.content", "is text not null"),
         ("ALTER TABLE notes DROP CONSTRAINT notes_pkey", "constraint public.notes.notes_pkey", "missing"),
         ("ALTER DATABASE rag RESET work_mem", "setting of database rag work_mem", "missing (was: 5MB)"),
+        ("REFRESH MATERIALIZED VIEW numbers WITH NO DATA", "view public.numbers", "(not populated)"),
+        ("ALTER TABLE notes DISABLE TRIGGER touched", "trigger public.notes.touched", "is CREATE TRIGGER touched"),
+        (
+            "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN old; END'",
+            "function public.touch()",
+            "RETURN old",
+        ),
         ("ALTER TABLE notes OWNER TO rag_owner", "owner of table public.notes", "is rag_owner"),
     ],
 )

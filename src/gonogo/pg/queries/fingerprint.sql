@@ -9,7 +9,7 @@ FROM (VALUES ('search_path', 'pg_catalog'), ('timezone', 'UTC'), ('datestyle', '
 SELECT to_regprocedure('pg_catalog.crc32c(bytea)') IS NOT NULL
 
 -- name: columns_of_tables
--- Tables with rows of their own. Those of an extension belong to the extension.
+-- Tables with rows of their own. Those of an extension belong to the extension; a materialized view is made anew.
 SELECT c.oid::regclass::text AS name, a.attname::text AS attribute, t.typname::text AS type_name,
        t.typsend::oid::regprocedure::text AS send, tn.nspname::text AS type_schema,
        EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
@@ -19,7 +19,7 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 LEFT JOIN pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_namespace tn ON tn.oid = t.typnamespace
-WHERE c.relkind IN ('r', 'm') AND c.relpersistence <> 't'
+WHERE c.relkind = 'r' AND c.relpersistence <> 't'
   AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT n.nspname = ANY (%(without)s)
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
 ORDER BY 1, a.attname
@@ -96,6 +96,7 @@ SELECT 'trigger', t.tgrelid::regclass::text || '.' || t.tgname, pg_get_triggerde
 FROM pg_trigger t WHERE NOT t.tgisinternal AND t.tgrelid IN (SELECT oid FROM relations)
 UNION ALL
 SELECT 'view', oid::regclass::text, pg_get_viewdef(oid) || coalesce(' with ' || array_to_string(reloptions, ', '), '')
+       || CASE WHEN relispopulated THEN '' ELSE ' (not populated)' END
 FROM relations WHERE relkind IN ('v', 'm')
 UNION ALL
 SELECT 'function', oid::regprocedure::text, pg_get_functiondef(oid) FROM routines WHERE prokind IN ('f', 'p')
