@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EACH_STANDBY = "each_standby"
 SUBJECT, SAMPLES = "subject", "n"  # columns of `value` that are no observations themselves
+HOLDS_ROLE = "SELECT pg_has_role(:requires, 'USAGE'), current_user::text"
 EVIDENCE_ROWS = 200
 EVIDENCE_CHARACTERS = 200
 
@@ -47,6 +48,7 @@ class SqlParameters(Spec):
     variables: dict[str, str] = Field(default_factory=dict)  # name in SQL -> environment variable
     role: Role = Role.ADMIN
     on: str | None = None  # service, service/standby or each_standby; default: the server that is primary now
+    requires: str | None = None  # a role such as pg_read_all_stats, without which the server hides what is asked for
     session: Literal["guarded", "plain"] = "guarded"  # plain: with the timeouts that the role's own sessions have
     timeout: Seconds = 20.0
 
@@ -155,6 +157,12 @@ def _read(context: Context, parameters: SqlParameters, place: Place, *statements
         guarded=parameters.session == "guarded",
         all_rows=parameters.role is not Role.APPLICATION,
     ) as connection:
+        if parameters.requires:
+            held = read_rows(connection, HOLDS_ROLE, {"requires": parameters.requires}).rows[0]
+            if not held[0]:
+                raise NotMeasurable(
+                    f"{held[1]} does not have {parameters.requires}, so the server hides what is asked for"
+                )
         return [read_rows(connection, statement, values) for statement in statements]
 
 

@@ -90,6 +90,10 @@ def test_a_plain_session_shows_the_limits_of_the_application_and_not_our_own(ask
         ({"value": "SELECT count(*) AS rows FROM chunks", "role": "owner"}, "row-level security"),
         ({"value": "SELECT :unknown"}, "syntax error"),
         ({"value": "SELECT 1 AS one", "on": "db/nowhere"}, "no PostgreSQL service"),
+        (
+            {"value": "SELECT 1", "role": "application", "requires": "pg_read_all_stats"},
+            "rag_app does not have pg_read",
+        ),
         ({"value": "SELECT :workers", "variables": {"workers": "WORKERS"}}, "sets no WORKERS"),
     ],
 )
