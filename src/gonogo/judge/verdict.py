@@ -124,7 +124,8 @@ def _headline(
         reason = by_id[holds[0]].reason if holds[0] in by_id else "required by the policy, absent from the suite"
         return f"{holds[0]} is not proven: {reason}{_and_more(holds)}"
     passed = sum(finding.outcome is Outcome.PASS for finding in findings)
-    return f"all gates hold: {passed} verifications pass" if passed else "no gating item was proven"
+    told = "1 verification passes" if passed == 1 else f"{passed} verifications pass"
+    return f"all gates hold: {told}" if passed else "no gating item was proven"
 
 
 def _and_more(ids: Sequence[str]) -> str:
