@@ -109,7 +109,13 @@ def _answered_question(
         if is_right([hit.document for hit in answer.hits], question)
     ]
     if not right:
-        raise NotMeasurable(f"none of {len(questions)} questions is answered correctly even before the disaster")
+        found = ", ".join(hit.document for hit in asked[0].hits[:3]) if asked else ""
+        raise NotMeasurable(
+            f"none of {len(questions)} questions is answered correctly even before the disaster"
+            f" (to {questions[0].question!r} came {found or 'nothing'})"
+            if questions
+            else "the corpus holds no question of known answer"
+        )
     indexed = (one for one in right if index_use(source, one[0].captured, table).used)
     return next(indexed, right[0])
 
