@@ -15,6 +15,7 @@ from gonogo.reports.view import KEY_FIGURES, words
 LANE_HEIGHT, LANE_GAP = 32, 6
 BRACKET_HEIGHT = 24
 TONES = 6
+KIND_WORDS = {"fault": "Fault", "hold": "Held", "recovery": "Recovery"}
 DISASTER = "disaster"  # the mark from which the figures of FROM_DISASTER count
 FROM_DISASTER = ("rto_degraded", "rto")
 SLACK_S = 0.2  # how far a phase may reach over the figure that it is a part of
@@ -139,15 +140,18 @@ def _phase_legend(scene: Scene, brackets: Sequence[tuple[str, float, float]]) ->
     entries = []
     for number, span in enumerate(scene.spans, 1):
         at = "" if span.kind == "phase" else f", from {format_seconds(span.start_s)}"
-        kind = "" if span.kind == "phase" else f"{span.kind}: "
         detail = format_seconds(span.seconds) + at + _share(span, rto)
-        entries.append(
-            LegendEntry(key=str(number), style=_style(span, number), text=f"{kind}{words(span.name)}", detail=detail)
-        )
+        entries.append(LegendEntry(key=str(number), style=_style(span, number), text=_name(span), detail=detail))
     for index, mark in enumerate(scene.marks):
         detail = f"at {format_seconds(mark.at_s)}"
         entries.append(LegendEntry(key=_letter(index), style="mark", text=words(mark.name), detail=detail))
     return entries
+
+
+def _name(span: Span) -> str:
+    """What a span is called, with its kind where the name does not tell it."""
+    kind = KIND_WORDS.get(span.kind, "")
+    return words(span.name) if kind.lower() in span.name.lower() else f"{kind}: {words(span.name)}"
 
 
 def _share(span: Span, rto: tuple[float, float] | None) -> str:
