@@ -75,10 +75,12 @@ def test_attention_to_equal_keys_is_the_mean_of_the_values() -> None:
 def _random_weights(width: int, inner: int) -> dict[str, minilm.Array]:
     random = np.random.default_rng(3)
     norms = ["embeddings.LayerNorm", "encoder.layer.0.attention.output.LayerNorm", "encoder.layer.0.output.LayerNorm"]
-    shapes = {f"{name}.{part}": (width,) for name in norms for part in ("weight", "bias")}
+    shapes: dict[str, tuple[int, ...]] = {f"{name}.{part}": (width,) for name in norms for part in ("weight", "bias")}
     for name in ("word", "position", "token_type"):
         shapes[f"embeddings.{name}_embeddings.weight"] = (9, width)
-    denses = {f"attention.self.{part}": (width, width) for part in ("query", "key", "value")}
+    denses: dict[str, tuple[int, ...]] = {
+        f"attention.self.{part}": (width, width) for part in ("query", "key", "value")
+    }
     denses |= {"attention.output.dense": (width, width), "intermediate.dense": (inner, width)}
     for name, shape in (denses | {"output.dense": (width, inner)}).items():
         shapes |= {f"encoder.layer.0.{name}.weight": shape, f"encoder.layer.0.{name}.bias": shape[:1]}
