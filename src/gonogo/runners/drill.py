@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -116,8 +115,8 @@ def _broken(drill: Drill, artefact: Artefact, name: str) -> Artefact:
 def _lose_source(drill: Drill) -> None:
     """The disaster: from here on only the backup is there. Every acknowledgement came before it."""
     drill.ledger.stop()
-    drill.disaster_at = time.monotonic()
     drill.clock = PhaseClock("provision")
+    drill.disaster_at = drill.clock.started
 
 
 def _restore(drill: Drill) -> None:
