@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from gonogo.core.finding import ExpectationResult, Finding, Source
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Area, Kind, Outcome, Severity
 from gonogo.judge.judgement import Judgement
-from gonogo.judge.run import judge
-from gonogo.reports import view
+from gonogo.judge.run import judge, judgement_bytes
+from gonogo.reports import FORMATS, view
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,10 @@ def test_a_run_that_was_killed_at_once_can_be_shown(tmp_path: Path) -> None:
     nothing = judge(tmp_path)
     assert dict(view.scope(nothing))["Took"] == "unknown"
     assert view.data_size(nothing) == "unknown"
+
+
+@pytest.mark.parametrize("name", FORMATS.names())
+def test_every_format_shows_a_run_that_was_killed_at_once(name: str, tmp_path: Path) -> None:
+    (tmp_path / "events.ndjson").write_text("")
+    text = FORMATS.load(name).render(json.loads(judgement_bytes(judge(tmp_path))))
+    assert "the run ended before a plan was made" in text
