@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from gonogo.core.errors import DeadlineExceeded
 from gonogo.core.outcome import Capability
 from gonogo.faults import FaultDidNotHeal, FaultDidNotLand
 from gonogo.faults._base import FaultParameters, healed_on_error, record_intent, server_of
@@ -133,13 +134,16 @@ class Held:
             with suppress(psycopg.Error):
                 connection.close()
         self.connections.clear()
+        if not released:
+            self.admin.close()
+            return "no connection had been taken"
         try:
             context.deadline.poll(
                 lambda: not self._scalar(COUNT_HELD, HOLDER), every_seconds=POLL_SECONDS, what="the held slots are free"
             )
             with psycopg.connect(self.server.dsn(Role.APPLICATION), connect_timeout=CONNECT_TIMEOUT_SECONDS) as fresh:
                 fresh.execute("SELECT 1")
-        except psycopg.Error as error:
+        except (psycopg.Error, DeadlineExceeded) as error:
             raise FaultDidNotHeal(f"{self.server.name} still refuses the application's role: {error}") from error
         finally:
             self.admin.close()

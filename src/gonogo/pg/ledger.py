@@ -239,13 +239,16 @@ def _fate_of(error: psycopg.Error, connection: Connection) -> Fate:
     return Fate.REFUSED if definite else Fate.INDETERMINATE
 
 
-def count(connection: Connection, ledger: Ledger, *, until: float | None = None) -> LedgerCount:
+def count(
+    connection: Connection, ledger: Ledger, *, until: float | None = None, disaster_at: float | None = None
+) -> LedgerCount:
     """Count a stopped ledger on any server, also on a restored one; a table that is not there has no survivors.
 
-    `until` (monotonic seconds): only what was acknowledged by then has to be there.
+    `until` and `disaster_at` (monotonic seconds) as for `tally`.
     """
     if not ledger.stopped:
         raise HarnessError("a ledger is counted when its writers have stopped")
     exists = connection.execute(ledger.statement("exists"), [f"{ledger.schema}.entries"]).fetchone()
     rows = connection.execute(ledger.statement("read")).fetchall() if exists and exists[0] else []
-    return tally(ledger.entries, {(int(stream), int(number)) for stream, number in rows}, until=until)
+    survivors = {(int(stream), int(number)) for stream, number in rows}
+    return tally(ledger.entries, survivors, until=until, disaster_at=disaster_at)

@@ -66,23 +66,35 @@ class LedgerCount:
         return max(0.0, disaster_at - (self.started_at if newest is None else newest))
 
 
-def tally(entries: Iterable[Entry], survivors: Collection[Key], *, until: float | None = None) -> LedgerCount:
+def tally(
+    entries: Iterable[Entry],
+    survivors: Collection[Key],
+    *,
+    until: float | None = None,
+    disaster_at: float | None = None,
+) -> LedgerCount:
     """Compare what was written with what is there.
 
-    `until` (monotonic seconds): only what was acknowledged by then has to be there.
+    `until` (monotonic seconds): only what was acknowledged by then has to be there. `disaster_at`: where writers went
+    on after a disaster, what they wrote later neither turns a lost tail into holes nor shortens the RPO.
     """
     known = {entry.key: entry for entry in entries}
     there = set(survivors)
+
+    def later(entry: Entry) -> bool:
+        return disaster_at is not None and entry.sent_at > disaster_at
+
     owed = [
         entry
         for entry in known.values()
         if entry.acknowledged_at is not None and (until is None or entry.acknowledged_at <= until)
     ]
     lost = [entry for entry in owed if entry.key not in there]
-    newest: dict[int, int] = {}
-    for stream, number in there:
-        newest[stream] = max(number, newest.get(stream, number))
-    kept = [entry.ended_at for entry in owed if entry.key in there]
+    newest: dict[tuple[int, bool], int] = {}  # by stream and side of the disaster
+    for entry in (known[key] for key in there & known.keys()):
+        place = (entry.stream, later(entry))
+        newest[place] = max(entry.number, newest.get(place, entry.number))
+    kept = [entry.ended_at for entry in owed if entry.key in there and not later(entry)]
     uncertain = {key for key, entry in known.items() if entry.fate is Fate.INDETERMINATE}
     refused = {key for key, entry in known.items() if entry.fate is Fate.REFUSED}
     return LedgerCount(
@@ -91,7 +103,7 @@ def tally(entries: Iterable[Entry], survivors: Collection[Key], *, until: float 
         lost=len(lost),
         recovered=len(uncertain & there),
         unexpected=len(there - known.keys()) + len(refused & there),
-        holes=sum(entry.number < newest.get(entry.stream, -1) for entry in lost),
+        holes=sum(entry.number < newest.get((entry.stream, later(entry)), -1) for entry in lost),
         indeterminate=len(uncertain),
         refused=len(refused),
         started_at=min((entry.sent_at for entry in known.values()), default=0.0),

@@ -106,13 +106,13 @@ class Beneath:
         if self.ledger is not None:
             self.ledger.stop()
 
-    def count(self) -> LedgerCount | None:
+    def count(self, broke_at: float) -> LedgerCount | None:
         """Count the ledger on the server that is primary now. Raises NotMeasurable where it does not answer."""
         if self.ledger is None:
             return None
         server = self._context.stack.postgres()
         try:
             with session(server.dsn(), timeout_seconds=COUNT_SECONDS) as connection:
-                return count(connection, self.ledger)
+                return count(connection, self.ledger, disaster_at=broke_at)
         except psycopg.Error as error:
             raise NotMeasurable(f"the ledger cannot be counted on {server.name}: {error}") from error

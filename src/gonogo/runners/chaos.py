@@ -66,7 +66,7 @@ def run_chaos(
         context.draw(timeline(context, story, beneath))
         for observation in observations(story, beneath):
             context.observe(observation)
-        if beneath.ledger is not None and (count := beneath.count()):
+        if beneath.ledger is not None and (count := beneath.count(story.broke_at)):
             evidence = _keep_ledger(context, beneath.ledger, count)
             for observation in of_ledger(story, count, evidence):
                 context.observe(observation)

@@ -75,6 +75,26 @@ def test_until_limits_what_has_to_be_there() -> None:
     assert (count.acknowledged, count.lost) == (2, 0)
 
 
+def test_writers_that_go_on_after_the_disaster_make_no_holes_and_do_not_shorten_the_rpo() -> None:
+    went_on = [*ENTRIES, entry(0, 5, 9.0), entry(1, 4, 9.1)]
+    there = {(0, 1), (1, 1), (0, 5), (1, 4)}
+
+    count = tally(went_on, there, disaster_at=5.0)
+
+    assert (count.acknowledged, count.lost, count.holes) == (7, 3, 0)
+    assert count.newest_survivor_acknowledged_at == 1.1
+    assert count.rpo_seconds(5.0) == pytest.approx(3.9)
+    assert tally(went_on, there).holes == 3
+
+
+def test_a_row_lost_in_the_middle_after_the_disaster_is_a_hole() -> None:
+    went_on = [*ENTRIES, entry(0, 5, 9.0), entry(0, 6, 9.2)]
+
+    count = tally(went_on, {(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (0, 6)}, disaster_at=5.0)
+
+    assert (count.lost, count.holes) == (1, 1)
+
+
 def test_where_nothing_survived_the_rpo_is_the_age_of_the_ledger() -> None:
     count = tally(ENTRIES, set())
 
