@@ -1,4 +1,4 @@
-"""A real browser. Without one these tests are skipped; CI installs one and says so with GONOGO_NEEDS_BROWSER=1."""
+"""A real browser. Without one these tests are skipped; CI installs one and says so with GONOGO_REQUIRE_BROWSER=1."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def browser() -> Iterator[Browser]:
     """Chromium of the system, headless."""
     path = next((found for name in NAMES if (found := shutil.which(name))), None)
     if path is None:
-        if os.environ.get("GONOGO_NEEDS_BROWSER"):
-            pytest.fail("no chromium on PATH, and GONOGO_NEEDS_BROWSER is set")
+        if os.environ.get("GONOGO_REQUIRE_BROWSER"):
+            pytest.fail("no chromium on PATH, and GONOGO_REQUIRE_BROWSER is set")
         pytest.skip("no chromium on PATH")
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=path, args=list(QUIET))
