@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from prometheus_client.metrics_core import Metric
-from prometheus_client.openmetrics import parser as _openmetrics
-from prometheus_client.parser import text_string_to_metric_families
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
 
 SELECTOR = re.compile(r"^(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(?P<labels>[^}]*)\})?$")
 LABEL = re.compile(r'\s*([a-zA-Z_]\w*)\s*=\s*"([^"]*)"\s*(?:,|$)')
@@ -64,8 +64,11 @@ class Scrape:
 
 def read_exposition(text: str, content_type: str) -> Scrape:
     """Parse a scrape; OpenMetrics, strictly, where the content type says so. Never raises for what the text holds."""
+    from prometheus_client import parser  # noqa: PLC0415 - 0.1 s that planning need not pay
+    from prometheus_client.openmetrics import parser as strict_parser  # noqa: PLC0415
+
     strict = "openmetrics" in content_type
-    parse = _openmetrics.text_string_to_metric_families if strict else text_string_to_metric_families
+    parse = (strict_parser if strict else parser).text_string_to_metric_families
     errors = [] if strict or text.endswith("\n") else ["the last line has no end"]
     families: list[Metric] = []
     try:

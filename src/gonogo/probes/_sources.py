@@ -2,7 +2,7 @@
 
     status            the status, the worst of several; 0 where no answer came
     seconds           the time to the last byte, the longest of several
-    p50, p95, p99     percentiles of the answered ones
+    p50, p95, p99     percentiles of the successes; unknown where there are none
     count 429         how many answers had that status
     answered_right    share of the corpus questions whose document was among the hits
     header NAME       a header, "" where it is missing
@@ -147,9 +147,7 @@ def _answered(exchange: Exchange) -> list[Answer]:
 def _percentile(share: float) -> Callable[[Exchange], Value]:
     def look(exchange: Exchange) -> Value:
         seconds = sorted(answer.seconds for answer in _answered(exchange))
-        if not seconds:
-            raise NotMeasurable(f"{exchange.subject}: no answer was a success, so there is no time to measure")
-        return seconds[math.ceil(share * len(seconds)) - 1]
+        return seconds[math.ceil(share * len(seconds)) - 1] if seconds else None
 
     return look
 

@@ -22,6 +22,7 @@ from gonogo.stacks.interfaces import Stack
 OWNER, OTHER, NOBODY, STRANGER, LIMITED = "owner", "other", "nobody", "stranger", "limited"
 VALUES = ("id", "title", "text", "query", "k", "session", "message")
 CUT_OFF = ("RemoteProtocolError", "ReadError")  # perhaps a kept connection that the service was just closing
+CLEAN_UP_SECONDS = 10.0
 PIECE_BYTES = 64 * 1024
 TRANSCRIPT_CHARACTERS = 600
 Tolerated = Literal[429, "silence"]
@@ -137,6 +138,20 @@ class Conversation:
                 yield Exchange(
                     subject=subject, call=call, answers=answers, application=self.application, values=dict(self.values)
                 )
+
+    def clean_up(self, steps: tuple[StepSpec, ...]) -> None:
+        """Send these also when the probe itself ran out of time; what they meet is for the transcript only."""
+        self.deadline, self.tolerated = Deadline.after(CLEAN_UP_SECONDS), (429, "silence")
+        for step in steps:
+            try:
+                for _ in self.perform(step):
+                    pass
+            except NotMeasurable as error:
+                self.transcript.append(f"clean-up: {error}")
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.application.close()
 
     def _repeated(self, step: StepSpec, call: str | None, identity: str, subject: str) -> tuple[Answer, ...]:
         answers: list[Answer] = []

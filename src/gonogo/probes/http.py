@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from pydantic import Field, field_validator, model_validator
 
-from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
@@ -15,7 +14,6 @@ from gonogo.probes._steps import Conversation, StepSpec, Tolerated
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
 
-CLEAN_UP_SECONDS = 10.0
 TRANSCRIPT = "exchanges.txt"
 
 
@@ -63,9 +61,9 @@ class HttpProbe:
                     for name, source in (step.observe or parameters.observe).items():
                         yield observation(name, source, exchange, evidence)
         finally:
-            _clean_up(talk, parameters.finally_)
+            talk.clean_up(parameters.finally_)
             context.recorder.artifact(TRANSCRIPT, "\n".join(talk.transcript))
-            talk.application.close()
+            talk.close()
 
 
 def _insist_on_life(talk: Conversation) -> None:
@@ -74,18 +72,6 @@ def _insist_on_life(talk: Conversation) -> None:
     before = talk.application.call(request, tenant=next(iter(talk.application.contract.tenants), None), **talk.values)
     if before.status is None:
         raise NotMeasurable(f"the application does not answer at all: {before.error}")
-
-
-def _clean_up(talk: Conversation, steps: tuple[StepSpec, ...]) -> None:
-    """Send the clean-up, also when the check itself ran out of time; what it meets is for the transcript only."""
-    talk.deadline = Deadline.after(CLEAN_UP_SECONDS)
-    talk.tolerated = (429, "silence")
-    for step in steps:
-        try:
-            for _ in talk.perform(step):
-                pass
-        except NotMeasurable as error:
-            talk.transcript.append(f"clean-up: {error}")
 
 
 PROBE = HttpProbe()

@@ -23,8 +23,8 @@ ARRIVAL_SECONDS = 3.0
 class LogsParameters(Spec):
     """Traffic to be logged, as steps of the http probe.
 
-    Its steps carry `X-Request-ID: {token}` of their own accord when they say so in `headers`; `private` is a text with
-    placeholders that a client sent and that must not be found in the log.
+    `lines_with_request_id` counts the lines that hold `{token}` as a value: send it as `X-Request-ID` in `headers`.
+    `private` is a text, with `{token}`, that clients sent and that must not be found in the log.
     """
 
     traffic: tuple[StepSpec, ...] = Field(min_length=1)
@@ -46,7 +46,7 @@ class LogsProbe:
                 for _ in talk.perform(step):
                     pass
         finally:
-            talk.application.close()
+            talk.close()
         lines = _lines(context, token)
         private = parameters.private.replace("{token}", token)
         secrets = _secrets(context.stack)

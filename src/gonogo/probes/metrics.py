@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator, model_validator
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._exposition import Scrape, Selector, read_exposition
 from gonogo.probes._steps import Conversation, StepSpec
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
-
-if TYPE_CHECKING:
-    from gonogo.probes._exposition import Scrape
 
 ABSENT = "absent"
 REFUSED = (401, 403, 429)
 
 
 class MetricsParameters(Spec):
-    """What is looked for. `traffic` is sent between two scrapes, as steps of the http probe.
+    """What is looked for. `traffic` is sent between two scrapes, as steps of the http probe; `finally` afterwards.
 
     `families` must exist; `moves` must change with the traffic; `values` and `increases` name observations and the
     samples that they are taken from, as `name{label="value"}`; labels that are not named are summed over.
@@ -30,6 +27,7 @@ class MetricsParameters(Spec):
 
     families: tuple[str, ...] = ()
     traffic: tuple[StepSpec, ...] = ()
+    finally_: tuple[StepSpec, ...] = Field(default=(), alias="finally")
     moves: tuple[str, ...] = ()
     values: dict[str, str] = Field(default_factory=dict)
     increases: dict[str, str] = Field(default_factory=dict)
@@ -37,8 +35,6 @@ class MetricsParameters(Spec):
     @field_validator("values", "increases")
     @classmethod
     def _selectors(cls, selectors: dict[str, str]) -> dict[str, str]:
-        from gonogo.probes._exposition import Selector  # noqa: PLC0415 - the parser costs listing 20 ms
-
         for text in selectors.values():
             Selector.parse(text)
         return selectors
@@ -47,6 +43,8 @@ class MetricsParameters(Spec):
     def _movement_needs_traffic(self) -> MetricsParameters:
         if (self.moves or self.increases) and not self.traffic:
             raise ValueError("`moves` and `increases` need `traffic` between the two scrapes")
+        if any(step.observe for step in self.traffic):
+            raise ValueError("`traffic` is only sent: its steps observe nothing")
         return self
 
 
@@ -57,14 +55,15 @@ class MetricsProbe:
     needs = frozenset({Capability.APPLICATION})
 
     def observe(self, context: Context, parameters: MetricsParameters) -> Iterator[Observation]:
-        """parse_errors, missing_families, sent, unmoved, and what `values` and `increases` name."""
+        """parse_errors, missing_families, unmoved, and what `values` and `increases` name."""
         talk = Conversation.on(context.stack, context.deadline)
         try:
             before, text = _scrape(talk)
             sent = sum(len(exchange.answers) for step in parameters.traffic for exchange in talk.perform(step))
             after, text = _scrape(talk) if parameters.traffic else (before, text)
         finally:
-            talk.application.close()
+            talk.clean_up(parameters.finally_)
+            talk.close()
         evidence = context.recorder.artifact("metrics.txt", text)
         yield Observation(name="parse_errors", value=after.errors, n=max(1, len(after.samples)), evidence=evidence)
         yield from _completeness(parameters, after, evidence)
@@ -73,8 +72,6 @@ class MetricsProbe:
 
 def _scrape(talk: Conversation) -> tuple[Scrape, str]:
     """A scrape; an answer other than 200 is its error. Raises NotMeasurable where gonogo may not or cannot look."""
-    from gonogo.probes._exposition import Scrape, read_exposition  # noqa: PLC0415 - see above
-
     answer = talk.application.metrics()
     if answer.status is None or answer.status in REFUSED:
         raise NotMeasurable(f"the metrics cannot be fetched: {answer.request} answered {answer.outcome}")
@@ -84,8 +81,6 @@ def _scrape(talk: Conversation) -> tuple[Scrape, str]:
 
 
 def _completeness(parameters: MetricsParameters, after: Scrape, evidence: str) -> Iterator[Observation]:
-    from gonogo.probes._exposition import Selector  # noqa: PLC0415 - see above
-
     selected = [Selector.parse(text).name for text in (*parameters.values.values(), *parameters.increases.values())]
     wanted = [*dict.fromkeys([*parameters.families, *parameters.moves])]
     if wanted:
@@ -100,8 +95,6 @@ def _completeness(parameters: MetricsParameters, after: Scrape, evidence: str) -
 def _movement(
     parameters: MetricsParameters, before: Scrape, after: Scrape, sent: int, evidence: str
 ) -> Iterator[Observation]:
-    from gonogo.probes._exposition import Selector  # noqa: PLC0415 - see above
-
     if parameters.moves:
         unmoved = tuple(name for name in parameters.moves if before.of(name) == after.of(name))
         yield Observation(name="unmoved", value=unmoved, n=len(parameters.moves), evidence=evidence)
