@@ -23,7 +23,7 @@ def generator_lag_seconds(result: LoadResult) -> float:
     return percentile([sample.lag_seconds for sample in result.measured], 0.95).value
 
 
-def require_delivered(result: LoadResult, latency_limit_seconds: float | None) -> None:
+def require_delivered(result: LoadResult) -> None:
     """Raise NotMeasurable when the generator could not make the load that it was asked for."""
     finished = result.finished
     if finished.dropped:
@@ -36,12 +36,19 @@ def require_delivered(result: LoadResult, latency_limit_seconds: float | None) -
     if finished.cpu_share > CPU_LIMIT or finished.cpu_warnings:
         share = format_value(finished.cpu_share, "1")
         raise NotMeasurable(f"the load generator was too busy ({share} of a processor): it measured itself")
+
+
+def require_punctual(result: LoadResult, latency_limit_seconds: float | None) -> None:
+    """Raise NotMeasurable when the generator was so late that its latencies say little about the service.
+
+    What came back, and whether it was right, can be told all the same.
+    """
     allowed = max(LAG_FLOOR_SECONDS, LAG_SHARE * (latency_limit_seconds or 0.0))
     lag = generator_lag_seconds(result)
     if lag > allowed:
         raise NotMeasurable(
             f"the load generator was late by {format_seconds(lag)} (p95; at most {format_seconds(allowed)}):"
-            " this host was too busy to measure on"
+            " this host was too busy to measure latencies on"
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import NotMeasurable, UsageError
 from gonogo.core.observation import Observation
-from gonogo.load.health import generator_lag_seconds, require_delivered, require_not_rate_limited
+from gonogo.load.health import generator_lag_seconds, require_delivered, require_not_rate_limited, require_punctual
 from gonogo.load.running import LoadResult, running_load
 from gonogo.load.series import counted_latencies, timeline_of
 from gonogo.load.statistics import Estimate, percentile, proportion
@@ -41,13 +41,11 @@ def run_load(
     """Run a profile and record what it showed. `changes` replace parameters (seeded defects).
 
     Observes p50, p95, p99, error_rate, errors, rate_limited, throughput, offered_rate, correct_share, generator_lag and
-    recall_at_10, each as far as there are enough samples. Raises NotMeasurable when the load was not delivered.
+    recall_at_10. What is expected and could not be measured has no value and says why. Raises NotMeasurable when the
+    load was not delivered at all.
     """
     parameters = parameters_of(spec, changes)
-    exact: dict[str, Exact] | None = None
-    if RECALL in spec.expect:
-        context.progress("computing the exact nearest neighbours of the questions")
-        exact = _exact_or_none(context, parameters)
+    truth = _truth(context, parameters) if RECALL in spec.expect else None
     duration = duration_seconds or spec.duration
     context.progress(f"{spec.arrivals.rate:g} requests a second for {spec.warm_up + duration:g} s")
     with running_load(context, spec, context.item_path, duration, changes=changes) as running:
@@ -55,19 +53,28 @@ def run_load(
     limit = _latency_limit(context, spec)
     context.draw(timeline_of(result, context.recorder.elapsed_s, limit))
     evidence = _keep(context, result)
-    require_delivered(result, limit)
+    require_delivered(result)
     require_not_rate_limited(result)
-    for observation in _observations(_Seen(result=result, duration_s=duration, evidence=evidence), exact):
+    seen = _Seen(
+        result=result,
+        duration_s=duration,
+        evidence=evidence,
+        expected=frozenset(spec.expect),
+        late=_late(result, limit),
+    )
+    for observation in _observations(seen, truth):
         context.observe(observation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """A delivered load, over how long, and where its samples are kept."""
+    """A delivered load, over how long, where its samples are kept, and which observations are expected of it."""
 
     result: LoadResult
     duration_s: float
     evidence: str
+    expected: frozenset[str]
+    late: str  # why its latencies say little about the service, "" where they do
 
     @property
     def samples(self) -> Sequence[Sample]:
@@ -75,15 +82,30 @@ class _Seen:
         return [sample for sample in self.result.measured if not sample.rate_limited]
 
 
-def _exact_or_none(context: Context, parameters: TrafficSpec) -> dict[str, Exact] | None:
-    """The exact answers, None where they cannot be had: then recall is not observed, and the rest is."""
+def _late(result: LoadResult, latency_limit_seconds: float | None) -> str:
     try:
-        if parameters.k < RECALL_K:
-            raise NotMeasurable(f"the profile asks for {parameters.k} hits, not for {RECALL_K}")
-        return exact_answers(context, asked_questions(context, parameters.seed), RECALL_K)
+        require_punctual(result, latency_limit_seconds)
     except NotMeasurable as error:
-        context.progress(f"recall under load will not be measured: {error}")
-        return None
+        return str(error)
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Truth:
+    """The exact answers by question, or why there are none: then recall has no value, and the rest is measured."""
+
+    exact: Mapping[str, Exact]
+    missing: str = ""
+
+
+def _truth(context: Context, parameters: TrafficSpec) -> _Truth:
+    context.progress("computing the exact nearest neighbours of the questions")
+    if parameters.k < RECALL_K:
+        return _Truth(exact={}, missing=f"the profile asks for {parameters.k} hits, not for {RECALL_K}")
+    try:
+        return _Truth(exact=exact_answers(context, asked_questions(context, parameters.seed), RECALL_K))
+    except NotMeasurable as error:
+        return _Truth(exact={}, missing=str(error))
 
 
 def _latency_limit(context: Context, spec: LoadSpec) -> float | None:
@@ -112,11 +134,13 @@ def _keep(context: Context, result: LoadResult) -> str:
     return relative
 
 
-def _observations(seen: _Seen, exact: Mapping[str, Exact] | None) -> Iterator[Observation]:
+def _observations(seen: _Seen, truth: _Truth | None) -> Iterator[Observation]:
     yield from _latencies(seen)
     yield from _errors(seen)
     yield from _rates(seen)
-    yield from _answers(seen, exact)
+    yield from _answers(seen)
+    if truth is not None:
+        yield _recall(seen, truth)
 
 
 def _latencies(seen: _Seen) -> Iterator[Observation]:
@@ -126,8 +150,12 @@ def _latencies(seen: _Seen) -> Iterator[Observation]:
         try:
             found = percentile([sample.latency_seconds for sample in counted], share)
             by_service = percentile([sample.ended_s - sample.sent_s for sample in counted], share)
-        except NotMeasurable:
-            continue  # too few samples: not observed
+            if seen.late:
+                raise NotMeasurable(seen.late)
+        except NotMeasurable as error:
+            if name in seen.expected:
+                yield Observation(name=name, value=None, unit="s", n=len(counted), detail=str(error))
+            continue
         yield Observation(
             name=name,
             value=found.value,
@@ -145,7 +173,11 @@ def _errors(seen: _Seen) -> Iterator[Observation]:
     failed = Counter(sample.error for sample in seen.samples if not sample.ok)
     kinds = ", ".join(f"{count} x {kind}" for kind, count in failed.most_common())
     rate = proportion(sum(failed.values()), len(seen.samples))
-    yield _share("error_rate", rate, seen, kinds, load_sensitive=bool(BUSY_HOST & failed.keys()))
+    of_busy_host = bool(BUSY_HOST & failed.keys())
+    if seen.late and of_busy_host:
+        yield Observation(name="error_rate", value=None, unit="1", n=rate.n, detail=f"{kinds}; {seen.late}")
+    else:
+        yield _share("error_rate", rate, seen, kinds, load_sensitive=of_busy_host)
     for kind, count in sorted(failed.items()):
         yield Observation(name="errors", subject=kind, value=count, unit="count", n=len(seen.samples))
     limited = len(seen.result.measured) - len(seen.samples)
@@ -187,18 +219,21 @@ def _rates(seen: _Seen) -> Iterator[Observation]:
     )
 
 
-def _answers(seen: _Seen, exact: Mapping[str, Exact] | None) -> Iterator[Observation]:
+def _answers(seen: _Seen) -> Iterator[Observation]:
     compared = [sample.correct for sample in seen.samples if sample.ok and sample.correct is not None]
     if compared:
         found = proportion(sum(compared), len(compared))
         yield _share("correct_share", found, seen, "answers whose hits hold the known document")
-    if exact is None:
-        return
+
+
+def _recall(seen: _Seen, truth: _Truth) -> Observation:
     try:
-        interval, n = recall_under_load(seen.samples, exact)
-    except NotMeasurable:
-        return  # no good answer to compare: not observed
-    yield Observation(
+        if truth.missing:
+            raise NotMeasurable(truth.missing)
+        interval, n = recall_under_load(seen.samples, truth.exact)
+    except NotMeasurable as error:
+        return Observation(name=RECALL, value=None, unit="1", detail=str(error))
+    return Observation(
         name=RECALL,
         value=interval.mean,
         unit="1",

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.load.health import require_delivered, require_not_rate_limited
+from gonogo.load.health import require_delivered, require_not_rate_limited, require_punctual
 from gonogo.load.running import LoadResult
 from gonogo.load.wire import Finished, Sample
 
@@ -40,32 +40,40 @@ def told(**changes: float) -> LoadResult:
 
 
 def test_a_delivered_load_is_measurable() -> None:
-    require_delivered(result(), LIMIT_S)
+    require_delivered(result())
+    require_punctual(result(), LIMIT_S)
     require_not_rate_limited(result())
 
 
 def test_a_service_that_takes_seconds_is_slow_and_the_generator_well() -> None:
-    require_delivered(result(service_s=9.0), LIMIT_S)
+    require_delivered(result(service_s=9.0))
+    require_punctual(result(service_s=9.0), LIMIT_S)
 
 
 @pytest.mark.parametrize(
     ("sick", "reason"),
     [
-        (result(lag_s=0.05), "late by 50.0 ms"),
         (told(dropped=1), "1 of 200 requests were not sent"),
         (told(due=220), "200 of 220 requests were made"),
         (told(cpu_share=0.95), "too busy"),
         (told(cpu_warnings=1), "too busy"),
-        (result(n=20), "p95 needs 72 samples"),
     ],
 )
 def test_a_load_that_was_not_delivered_is_not_measurable(sick: LoadResult, reason: str) -> None:
     with pytest.raises(NotMeasurable, match=reason):
-        require_delivered(sick, LIMIT_S)
+        require_delivered(sick)
+
+
+@pytest.mark.parametrize(
+    ("late", "reason"), [(result(lag_s=0.05), "late by 50.0 ms"), (result(n=20), "p95 needs 72 samples")]
+)
+def test_a_late_generator_measures_no_latencies(late: LoadResult, reason: str) -> None:
+    with pytest.raises(NotMeasurable, match=reason):
+        require_punctual(late, LIMIT_S)
 
 
 def test_a_generous_limit_forgives_a_lag_that_cannot_matter_to_it() -> None:
-    require_delivered(result(lag_s=0.05), 2.0)
+    require_punctual(result(lag_s=0.05), 2.0)
 
 
 def test_a_rate_limit_that_turns_gonogo_away_is_no_measurement_and_a_single_refusal_does_not_matter() -> None:
