@@ -59,7 +59,11 @@ def observations(story: Story, beneath: Beneath) -> Iterator[Observation]:
     )  # fmt: skip
     yield Observation(name="recovery_seconds", value=max(0.0, seconds), unit="s", n=1, load_sensitive=recovered)
     yield Observation(
-        name="steady_state_again", value=story.unsteady is None, n=1, load_sensitive=recovered, detail=story.unsteady or ""
+        name="steady_state_again",
+        value=story.unsteady is None,
+        n=1,
+        load_sensitive=recovered,
+        detail=story.unsteady or "",
     )
 
 
@@ -106,6 +110,7 @@ def _of_errors(meanwhile: list[Reply]) -> Iterator[Observation]:
     yield Observation(name="errors_meanwhile", value=len(errors), unit="count", n=len(meanwhile), detail=seen)
     yield Observation(
         name="unclear_errors", value=len(unclear), unit="count", n=len(errors),
+        load_sensitive=any(one.status is None for one in unclear),  # no answer in time: the host may be to blame
         detail=f"{seen}; a clear one is 503 or 429 with Retry-After" if unclear else seen,
     )  # fmt: skip
     if meanwhile:

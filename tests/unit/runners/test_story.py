@@ -56,6 +56,11 @@ def test_errors_are_clear_or_not_and_a_rate_limit_is_neither() -> None:
 
     assert (seen["unclear_errors"].value, seen["unclear_errors"].n) == (2, 3)
     assert "1 times timeout" in seen["unclear_errors"].detail
+    assert seen["unclear_errors"].load_sensitive
+
+
+def test_an_unclear_answer_is_one_on_a_busy_host_too() -> None:
+    assert not observed(story(), [refused(12, status=500, clear=False)])["unclear_errors"].load_sensitive
 
 
 def test_an_answer_that_waited_for_the_end_of_the_fault_is_the_slowest() -> None:
