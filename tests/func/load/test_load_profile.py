@@ -34,7 +34,10 @@ def observed(stack: Any, seconds: float) -> tuple[dict[str, Observation], Any]:
 
 
 def test_a_short_run_measures_everything_that_the_profile_expects(reference_stack: Any) -> None:
-    found, recorder = observed(reference_stack, 5)
+    for _ in range(3):  # a host that is busy with other things measures no latencies
+        found, recorder = observed(reference_stack, 5)
+        if found["p95"].value is not None:
+            break
     assert shipped().expect.keys() <= found.keys()
     n = found["offered_rate"].n
     assert n is not None
@@ -88,3 +91,16 @@ def test_errors_are_counted_with_their_kinds(fresh_stack: Callable[..., Any]) ->
     assert not rate.load_sensitive  # a plain 500 is no matter of a busy host
     assert recorder.value("errors", "status 500") > 3
     assert "recall_at_10" in found  # what fails now and then can still be compared
+
+
+def test_what_cannot_be_measured_has_no_value_and_says_why(reference_stack: Any) -> None:
+    context, recorder = reference_stack.context(PROFILE)
+    expect = {"p99": {"at_most": "1s"}, "recall_at_10": {"at_least": 0.9}}
+    written = {
+        "title": "A few answers of five hits", "users": "search", "arrivals": {"rate": "30/s"}, "duration": "3s",
+        "with": {"k": 5}, "expect": expect,
+    }  # fmt: skip
+    run_load(context, LoadSpec.model_validate(written))
+    found = {one.name: one for one in recorder.observations}
+    assert (found["p99"].value, "needs 368 samples" in found["p99"].detail) == (None, True)
+    assert (found["recall_at_10"].value, "asks for 5 hits" in found["recall_at_10"].detail) == (None, True)
