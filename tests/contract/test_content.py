@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from gonogo.core.outcome import Area, Kind, Severity
+from gonogo.core.outcome import Area, Capability, Kind, Severity
+from gonogo.engine.doctor import costs
 from gonogo.engine.inputs import RunOptions, load_policy, read_inputs, resolve_policy
 from gonogo.engine.plan import World, make_plan
 from gonogo.spec.content import Verification, find_verifications, shipped_content
@@ -58,3 +59,14 @@ def test_every_shipped_policy_weighs_all_areas(policy: str) -> None:
     weights = resolve_policy(load_policy(policy)).areas
     assert set(weights) == {area.value for area in Area}
     assert sum(weights.values()) == 100
+
+
+def test_production_accepts_by_name_what_reading_cannot_prove_and_nothing_else() -> None:
+    reading = {Capability.SQL, Capability.APPLICATION}
+    more = {
+        identifier
+        for capability, identifiers in costs(CHECKS).items()
+        for identifier in identifiers
+        if capability not in reading
+    }
+    assert set(resolve_policy(load_policy("production")).accept_unsupported) == more

@@ -25,6 +25,13 @@ ORDER = (Kind.CHECK, Kind.LOAD, Kind.DRILL, Kind.CHAOS)  # the most disruptive l
 PREDICTED_S = {Kind.CHECK: 1.5, Kind.DRILL: 15.0, Kind.CHAOS: 15.0}
 TIME_LIMIT_S = {Kind.CHECK: 60.0, Kind.LOAD: 120.0, Kind.DRILL: 600.0, Kind.CHAOS: 180.0}
 LOAD_OVERHEAD_S = 5.0
+LACKS = {  # the facts that `applies_when` may name, as people say it when one is not there
+    "standbys": "standbys",
+    "tenants": "second tenant",
+    "vectors": "vector column",
+    "corpus": "corpus of questions with known answers",
+    "backups": "backups",
+}
 Placed = tuple[Any, tuple[str | int, ...]]  # something written in a file, and where
 
 
@@ -181,7 +188,7 @@ def _decide(
     if skip is not None:
         return skip, None, "left out by --skip"
     if not applies(stack, verification.spec.applies_when):
-        return SkipReason.NOT_APPLICABLE, None, f"the stack file declares no {verification.spec.applies_when}"
+        return SkipReason.NOT_APPLICABLE, None, f"the stack file declares no {LACKS[verification.spec.applies_when]}"
     if world.failure is not None:
         return None, f"the stack did not start: {world.failure}", ""
     lacking = sorted(needs - world.capabilities) if world.capabilities is not None else []

@@ -106,7 +106,7 @@ class RedisKind:
             service=server,
             close=server.close,
             references={"url": f"redis://{HOST}:{server.port}/0", "host": HOST, "port": str(server.port)},
-            image=version.stdout.strip()[:60],
+            image=" ".join(version.stdout.split()[:3]),
         )
 
 
