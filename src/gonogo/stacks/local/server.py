@@ -6,15 +6,12 @@ import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
-from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
 from gonogo.stacks.local.binaries import Binaries
@@ -23,34 +20,15 @@ from gonogo.stacks.local.sharedmemory import PID_FILE, remove_segment, segment_o
 from gonogo.stacks.local.site import Child, Site
 from gonogo.stacks.local.tools import end_of, run_tool
 from gonogo.stacks.proxy import DelayingProxy
+from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, POLL_SECONDS, Credential, Group, SqlServer
 
-CONNECT_TIMEOUT_SECONDS = 5
-POLL_SECONDS = 0.002
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 IMMEDIATE_STOP_SECONDS = 5.0
 
 
-@dataclass(slots=True)
-class Group:
-    """Servers with the same data: which one is the primary now."""
-
-    primary: PostgresServer | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credential:
-    """A database role."""
-
-    name: str
-    password: str
-
-
-class LocalPostgres:
+class LocalPostgres(SqlServer):
     """Implements PostgresServer."""
-
-    kind = "postgres"
-    host = "127.0.0.1"
 
     def __init__(
         self,
@@ -64,19 +42,14 @@ class LocalPostgres:
         settings: Mapping[str, str],
         group: Group,
     ) -> None:
-        self.name = name
-        self.member = name.rpartition("/")[2]  # its application_name towards a primary
+        super().__init__(name=name, port=site.port(), database=database, roles=roles, group=group)
         self.folder = site.account.folder(folder)
         self.data = folder / "data"
-        self.port = site.port()
-        self.database = database
         self.standbys: Mapping[str, PostgresServer] = {}
         self.following: LocalPostgres | None = None
         self.proxy: DelayingProxy | None = None  # as standby: stands between it and the server that it follows
         self.synchronous_with: set[str] = set()  # as primary: members of which one must confirm each commit
         self.binaries = binaries
-        self.group = group
-        self.roles = roles
         self.settings = settings
         self._site = site
         self._child: Child | None = None
@@ -96,17 +69,6 @@ class LocalPostgres:
         """The end of what the server wrote, before and after its log collector started."""
         text = end_of(self.folder / "start.log") + end_of(self.folder / "log" / "server.log")
         return "\n".join(text.splitlines()[-lines:])
-
-    def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
-        """A libpq connection string for this server."""
-        return make_conninfo(
-            host=self.host, port=self.port, dbname=database or self.database, user=self.roles[role].name,
-            password=self.roles[role].password, application_name="gonogo", connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        )  # fmt: skip
-
-    def role_name(self, role: Role) -> str:
-        """The name of a role in the database."""
-        return self.roles[role].name
 
     def tool(
         self, name: str, arguments: Sequence[str], *, deadline: Deadline, stdout: Path | None = None
@@ -136,7 +98,7 @@ class LocalPostgres:
         limit = deadline.within(START_SECONDS)
         try:
             limit.poll(self._is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} starts")
-            limit.poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
+            limit.poll(self.answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
         except DeadlineExceeded as error:
             raise StackError(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
         if self.following is None:
@@ -155,14 +117,6 @@ class LocalPostgres:
         if ready and (segment := segment_of(self.data)):
             self._segments.add(segment)
         return ready
-
-    def _answers(self) -> bool:
-        """Whether SQL is answered; a standby knows this run's passwords only when it has replayed them."""
-        try:
-            self._sql("SELECT 1")
-        except psycopg.OperationalError:
-            return False
-        return True
 
     def _complaint(self) -> str:
         lines = self.log_tail().splitlines()
@@ -244,14 +198,7 @@ class LocalPostgres:
 
     def promote(self, deadline: Deadline) -> None:
         """Ask this standby to become primary; returns when it accepts writes."""
-        with session(self.dsn(database="postgres"), timeout_seconds=deadline.remaining_seconds) as connection:
-            connection.execute("SELECT pg_promote(wait => false)")
-
-            def accepts_writes() -> bool:
-                row = connection.execute("SELECT NOT pg_is_in_recovery()").fetchone()
-                return row is not None and bool(row[0])
-
-            deadline.poll(accepts_writes, every_seconds=POLL_SECONDS, what=f"{self.name} is promoted")
+        self.await_promotion(deadline)
         self.following = None
         self.close_proxy()
         self.group.primary = self
@@ -298,29 +245,7 @@ class LocalPostgres:
             self.proxy.close()
         self.proxy = None
 
-    def await_streaming(self, member: str, deadline: Deadline) -> None:
-        """Wait until a standby streams from this server."""
-        query = "SELECT count(*) FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
-        with session(self.dsn(database="postgres"), timeout_seconds=deadline.remaining_seconds) as connection:
-
-            def streams() -> bool:
-                row = connection.execute(query, [member]).fetchone()
-                return row is not None and row[0] > 0
-
-            deadline.poll(streams, every_seconds=POLL_SECONDS, what=f"{member} streams from {self.name}")
-
     def apply_configuration(self) -> None:
         """Write the configuration again and have the running server read it."""
         self._configure()
-        self._sql("SELECT pg_reload_conf()")
-
-    def system_identifier(self) -> str:
-        """As recorded in the cluster's control file; the same for a primary and all its copies."""
-        with session(self.dsn(database="postgres"), timeout_seconds=10) as connection:
-            row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
-            assert row is not None
-            return str(row[0])
-
-    def _sql(self, statement: str) -> None:
-        with session(self.dsn(database="postgres"), timeout_seconds=10) as connection:
-            connection.execute(statement.encode())
+        self.execute("SELECT pg_reload_conf()")

@@ -9,23 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import HarnessError, MissingCapability, StackError
-from gonogo.pg.sessions import session
+from gonogo.core.errors import MissingCapability, StackError
 from gonogo.stacks.interfaces import HttpService, PostgresServer, Role, ScratchRequest, StackRequest
 from gonogo.stacks.local import cluster
-from gonogo.stacks.local.server import Group, LocalPostgres
+from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates, key_of
 from gonogo.stacks.running import RunningStack
 from gonogo.stacks.services import Declared
 from gonogo.stacks.services.http import local_service
 from gonogo.stacks.services.postgres import create_database, references_of, start_with_passwords
+from gonogo.stacks.sqlserver import Group, prove_fresh
 from gonogo.stacks.started import Started
-
-USER_TABLES = """
-SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-"""
 
 
 class LocalStack(RunningStack):
@@ -63,7 +58,7 @@ class LocalStack(RunningStack):
         )  # fmt: skip
         try:
             self._start_empty(server, deadline)
-            self._prove_fresh(server, source)
+            prove_fresh(server, source)
             yield server
         finally:
             server.discard()
@@ -89,19 +84,6 @@ class LocalStack(RunningStack):
         cluster.initialise(server.binaries, self._site.account, data, password, checksums=True)
         self._templates.save(key, {"empty": (data, password)}, self._site.account)
         shutil.rmtree(data)
-
-    def _prove_fresh(self, server: LocalPostgres, source: LocalPostgres) -> None:
-        with session(server.dsn(), timeout_seconds=10) as connection:
-            tables = connection.execute(USER_TABLES).fetchone()
-            archive_mode = connection.execute("SHOW archive_mode").fetchone()
-        assert tables is not None
-        assert archive_mode is not None
-        if server.system_identifier() == source.system_identifier():
-            raise HarnessError(f"{server.name} is not fresh: it has the system identifier of {source.name}")
-        if tables[0]:
-            raise HarnessError(f"{server.name} is not fresh: it holds {tables[0]} tables")
-        if archive_mode[0] != "off":
-            raise HarnessError(f"{server.name} archives its WAL: archive_mode is {archive_mode[0]}")
 
     @contextmanager
     def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:

@@ -9,12 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from gonogo.core.errors import MissingCapability, StackError
+from gonogo.stacks.capabilities import find_capabilities
 from gonogo.stacks.interfaces import Stack, StackRequest
 from gonogo.stacks.local.account import Account, unprivileged
 from gonogo.stacks.local.binaries import BINDIR, INSTALL, wheel_folder
 from gonogo.stacks.local.build import ready_template
 from gonogo.stacks.local.cache import cache_folder
-from gonogo.stacks.local.capabilities import find_capabilities
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.spawner import Spawner
 from gonogo.stacks.local.stack import LocalStack

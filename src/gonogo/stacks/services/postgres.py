@@ -18,10 +18,11 @@ from gonogo.stacks.external.database import attach_database
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local import cluster
 from gonogo.stacks.local.binaries import find_binaries
-from gonogo.stacks.local.server import Credential, Group, LocalPostgres
+from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.templates import ADMIN_PASSWORD
 from gonogo.stacks.services import Declared, Text
+from gonogo.stacks.sqlserver import Credential, Group
 from gonogo.stacks.started import Started
 
 PASSWORD_BYTES = 24

@@ -1,4 +1,4 @@
-"""What a stack of local processes can do, found out by trying."""
+"""What a stack of our own can do, found out by trying."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pathlib import Path
 
 import psycopg
 
+from gonogo.core.deadline import Deadline
 from gonogo.core.errors import GonogoError, MissingCapability
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import HttpService, PostgresServer
-from gonogo.stacks.local.server import LocalPostgres
-from gonogo.stacks.local.stack import LocalStack
-from gonogo.stacks.running import first_missing
+from gonogo.stacks.running import RunningStack, first_missing
+from gonogo.stacks.sqlserver import SqlServer
 
+TOOL_SECONDS = 20.0
 STREAMING = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
 JSON_LOG = "SELECT length(pg_read_file(pg_current_logfile('jsonlog'), 0, 1000))"
 
 
-def find_capabilities(stack: LocalStack) -> dict[Capability, str | None]:
+def find_capabilities(stack: RunningStack) -> dict[Capability, str | None]:
     """Every capability with None, or why it is missing."""
-    database = _local_database(stack)
+    database = _database(stack)
     application = _application(stack)
     no_database = database if isinstance(database, str) else None
     no_application = application if isinstance(application, str) else None
@@ -44,15 +45,15 @@ def find_capabilities(stack: LocalStack) -> dict[Capability, str | None]:
     return found
 
 
-def _local_database(stack: LocalStack) -> LocalPostgres | str:
+def _database(stack: RunningStack) -> PostgresServer | str:
     try:
         server = stack.postgres()
     except MissingCapability as error:
         return str(error)
-    return server if isinstance(server, LocalPostgres) else f"{server.name} is not a local server"
+    return server if isinstance(server, SqlServer) else f"{server.name} was not started by gonogo"
 
 
-def _application(stack: LocalStack) -> HttpService | str:
+def _application(stack: RunningStack) -> HttpService | str:
     try:
         return stack.application()
     except MissingCapability as error:
@@ -60,7 +61,7 @@ def _application(stack: LocalStack) -> HttpService | str:
 
 
 def _no_standby(server: PostgresServer | str) -> str | None:
-    assert isinstance(server, LocalPostgres)
+    assert not isinstance(server, str)
     if not server.standbys:
         return f"{server.name} has no standby"
     with session(server.dsn(), timeout_seconds=10) as connection:
@@ -69,7 +70,7 @@ def _no_standby(server: PostgresServer | str) -> str | None:
 
 
 def _no_json_log(server: PostgresServer | str) -> str | None:
-    assert isinstance(server, LocalPostgres)
+    assert not isinstance(server, str)
     try:
         with session(server.dsn(), timeout_seconds=10) as connection:
             row = connection.execute(JSON_LOG).fetchone()
@@ -79,12 +80,14 @@ def _no_json_log(server: PostgresServer | str) -> str | None:
 
 
 def _no_tools(server: PostgresServer | str) -> str | None:
-    assert isinstance(server, LocalPostgres)
-    try:
-        for tool in ("pg_dump", "pg_restore"):
-            server.binaries.program(tool)
-    except GonogoError as error:
-        return str(error)
+    assert not isinstance(server, str)
+    for tool in ("pg_dump", "pg_restore"):
+        try:
+            done = server.tool(tool, ["--version"], deadline=Deadline.after(TOOL_SECONDS))
+        except GonogoError as error:
+            return str(error)
+        if done.exit_code:
+            return f"{tool} of {server.name} does not work: {(done.stderr or done.stdout).strip()}"
     return None  # the same installation as the server: the versions fit
 
 
@@ -96,7 +99,7 @@ def _no_source(application: HttpService | str) -> str | None:
     return None if readable else f"the source {application.source} cannot be read"
 
 
-def _no_llm(stack: LocalStack) -> str | None:
+def _no_llm(stack: RunningStack) -> str | None:
     try:
         stack.llm()
     except MissingCapability as error:
