@@ -70,11 +70,12 @@ def test_every_sample_is_kept_as_evidence_and_no_key_with_them(reference_stack: 
     assert key not in text + log
 
 
-def test_an_index_that_looks_at_one_candidate_shows_as_lost_recall(fresh_stack: Callable[..., Any]) -> None:
+def test_candidates_that_are_filtered_afterwards_show_as_lost_recall(fresh_stack: Callable[..., Any]) -> None:
     stack = fresh_stack()
     server = stack.stack.postgres()
     with session(server.dsn(Role.ADMIN)) as connection:
-        connection.execute(f"ALTER ROLE {server.role_name(Role.APPLICATION)} SET hnsw.ef_search = 1")
+        for setting in ("hnsw.iterative_scan = 'off'", "hnsw.ef_search = 10"):
+            connection.execute(f"ALTER ROLE {server.role_name(Role.APPLICATION)} SET {setting}")
     stack.stack.application().restart(Deadline.after(30))
     found, _ = observed(stack, 3)
     assert found["recall_at_10"].high is not None
