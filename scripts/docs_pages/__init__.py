@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from docs_pages import blocks, capabilities, commands, extensions, verifications
+from docs_pages import blocks, capabilities, commands, extensions, files, verifications
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/verifications.md": verifications.page,
+    "docs/reference/files.md": files.page,
     "docs/reference/extensions.md": extensions.page,
     "docs/reference/capabilities.md": capabilities.page,
     "docs/reference/commands.md": commands.page,

@@ -16,12 +16,15 @@ COMMENT = re.compile(r"^    (?P<name>[a-z]\w*): .*?  # (?P<text>.+)$", re.MULTIL
 CALLED = {"string": "text", "boolean": "true or false", "integer": "whole number", "number": "number"}
 
 
-def keys_of(model: type[BaseModel], *, level: int, elsewhere: tuple[str, ...] = ()) -> str:
+def keys_of(
+    model: type[BaseModel], *, level: int, elsewhere: tuple[str, ...] = (), without: frozenset[str] = frozenset()
+) -> str:
     """The keys of a model, then those of the models inside it, each below a heading of its own.
 
-    Models named in `elsewhere` are only linked: a heading of the page has their name.
+    Models named in `elsewhere` are only linked: a heading of the page has their name. Keys in `without` are left out.
     """
     schema = model.model_json_schema(by_alias=True)
+    schema["properties"] = {name: one for name, one in schema["properties"].items() if name not in without}
     definitions, classes = schema.get("$defs", {}), _classes(model)
     parts = list(_keys(schema, definitions, _meanings(model)))
     for name, inner in definitions.items():
