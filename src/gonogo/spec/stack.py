@@ -21,8 +21,8 @@ class ServiceSpec(Spec):
 class RequestSpec(Spec):
     """How one request of the contract is made and where its answer holds what.
 
-    `request` is `METHOD /path?query`; `{name}` placeholders in it and in `json` are filled in by gonogo.
-    `id`, `hits`, `answer`, `sources` are JSONPaths into the answer; `hit` maps document, chunk, text, score inside one hit.
+    `request` is `METHOD /path?query`; `{name}` placeholders in it and in `json` are filled in by gonogo. `id`, `hits`,
+    `answer`, `sources` are JSONPaths into the answer; `hit` maps document, chunk, text, score inside one hit.
     """
 
     request: str = Field(pattern=r"^[A-Z]+ /\S*$")
