@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,22 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "gonogo", *map(str, arguments)]
 
 
-def gonogo(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> Ended:
+def gonogo(*arguments: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> Ended:
     """Run to the end."""
     done = subprocess.run(
         command(*arguments), capture_output=True, text=True, check=False, timeout=SECONDS, cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
     )  # fmt: skip
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
 
 
-def start(*arguments: str | Path, cwd: Path | None = None, **environment: str) -> subprocess.Popen[str]:
+def start(
+    *arguments: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[str]:
     """Start and go on; the caller ends it."""
     return subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
     )  # fmt: skip
 
 

@@ -89,7 +89,7 @@ def external(tmp_path: Path) -> Path:
 def on_external(external: Path, dsn: str, *only: str) -> Ended:
     words = [word for one in only for word in ("--only", one)]
     environment = {"DSN": dsn, "APP_URL": "http://127.0.0.1:9", "ACME_KEY": "a-secret-key"}
-    return gonogo("gate", "--stack", external, *words, "--out", external.parent / "run", **environment)
+    return gonogo("gate", "--stack", external, *words, "--out", external.parent / "run", environment=environment)
 
 
 def test_a_stopped_database_holds_the_verdict_with_the_reason_in_one_line(external: Path) -> None:

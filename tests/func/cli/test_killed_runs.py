@@ -61,7 +61,7 @@ def assert_nothing_is_left(out: Path) -> None:
 
 
 def killed(out: Path, failpoint: str) -> None:
-    done = gonogo("check", ITEM, "--runtime", "embedded", "--out", out, GONOGO_FAILPOINT=failpoint)
+    done = gonogo("check", ITEM, "--runtime", "embedded", "--out", out, environment={"GONOGO_FAILPOINT": failpoint})
     assert done.code == -signal.SIGKILL, done.err
 
 
