@@ -1,4 +1,4 @@
-"""A slow result on a busy host proves nothing, unless no neighbour can be why it is so slow."""
+"""A slow result on a host that others keep busy proves nothing."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ LIMIT = Expectation(observation="rto", matcher="at_most", expected=1.0, unit="s"
         (0.9, 0.9, Outcome.PASS),
         (2.0, 0.1, Outcome.FAIL),
         (2.0, 0.6, Outcome.UNKNOWN),
-        (24.0, 0.6, Outcome.UNKNOWN),  # 40 % of the host was ours: 9.6 s of work
-        (26.0, 0.6, Outcome.FAIL),
-        (1000.0, 0.999, Outcome.UNKNOWN),
+        (1000.0, 0.6, Outcome.UNKNOWN),  # a queue that is offered more than it can serve has no largest wait
     ],
 )
 def test_a_busy_host_excuses_what_it_may_have_caused(value: float, contention: float, outcome: Outcome) -> None:
