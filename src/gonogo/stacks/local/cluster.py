@@ -69,10 +69,14 @@ def initialise(binaries: Binaries, account: Account, data: Path, password: str, 
 
 def configure(account: Account, data: Path, settings: Mapping[str, str]) -> None:
     """Write the configuration. What ALTER SYSTEM changed stays on top of it."""
-    lines = [f"{name} = '{_quoted(value)}'\n" for name, value in settings.items()]
-    for name, text in {"postgresql.conf": "".join(lines), "pg_hba.conf": HBA}.items():
+    for name, text in {"postgresql.conf": as_lines(settings), "pg_hba.conf": HBA}.items():
         write_atomically(data / name, text.encode())  # private, and a reload never sees half of it
         account.own(data / name)
+
+
+def as_lines(settings: Mapping[str, str]) -> str:
+    """Settings as postgresql.conf holds them."""
+    return "".join(f"{name} = '{quoted(value)}'\n" for name, value in settings.items())
 
 
 def copy_data(source: Path, target: Path, account: Account) -> None:
@@ -104,5 +108,6 @@ def run_program(command: list[str | Path], account: Account | None, folder: Path
         raise StackError(f"{Path(command[0]).name} failed: {lines[-1]}")
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A value inside the single quotes of postgresql.conf."""
     return value.replace("\\", "\\\\").replace("'", "''")

@@ -1,0 +1,110 @@
+"""The Docker engine: how it is reached, and how everything of a run is found there again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from gonogo.core.errors import StackError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+RUN = "org.gonogo.run"  # labels of everything that a run makes
+SERVICE = "org.gonogo.service"
+INSTALL = "install gonogo[docker]"
+CALL_SECONDS = 60
+HANDS = 4  # removals at a time: each is a few hundred milliseconds of the engine's waiting
+
+# Our own labels and undo records are the reaper: Ryuk is one more image to have, gets the engine's socket, and would
+# end what somebody keeps up. `/.dockerenv` makes testcontainers believe that ports are published elsewhere.
+SETTINGS = {
+    "TESTCONTAINERS_HOST_OVERRIDE": "127.0.0.1",
+    "TESTCONTAINERS_CONNECTION_MODE": "docker_host",
+    "TESTCONTAINERS_RYUK_DISABLED": "true",
+}
+
+
+def problem() -> str | None:
+    """None when containers can be run here, else one sentence that says what to do."""
+    if not (find_spec("docker") and find_spec("testcontainers")):
+        return f"the Docker SDK is not installed: {INSTALL}"
+    try:
+        connect(seconds=5).close()
+    except StackError as error:
+        return f"{error}: start Docker, or let DOCKER_HOST name an engine of this machine"
+    return None
+
+
+def connect(*, seconds: int | None = CALL_SECONDS) -> DockerClient:
+    """A client of the engine that answers; None waits for ever for an answer. Raises StackError."""
+    if not (find_spec("docker") and find_spec("testcontainers")):
+        raise StackError(f"the Docker SDK is not installed: {INSTALL}")
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)  # testcontainers reads them when it is imported
+    import docker  # noqa: PLC0415 - an extra: nothing but this runtime may need it
+
+    with speaking("no Docker engine answers"):
+        client = docker.from_env(timeout=seconds)  # type: ignore[arg-type]  # None is what requests takes for ever
+        try:
+            client.ping()
+        except BaseException:
+            client.close()
+            raise
+    return client
+
+
+@contextmanager
+def speaking(what: str) -> Iterator[None]:
+    """Turn what the engine answers, or that it does not, into a StackError that begins with `what`."""
+    from docker.errors import DockerException  # noqa: PLC0415 - see connect
+    from requests.exceptions import RequestException  # noqa: PLC0415 - see connect
+
+    try:
+        yield
+    except (DockerException, RequestException) as error:
+        raise StackError(f"{what}: {words(error)}") from error
+
+
+def words(error: Exception) -> str:
+    """What the engine said, in one line."""
+    return " ".join(str(getattr(error, "explanation", None) or error).split())
+
+
+def remove_run(client: DockerClient, run_id: str) -> None:
+    """Remove every container, network, volume and image of a run. Idempotent. Raises StackError."""
+    label: dict[str, Any] = {"label": f"{RUN}={run_id}"}
+    with speaking(f"what run {run_id} left in Docker could not be removed"):
+        containers = client.containers.list(all=True, filters=label, ignore_removed=True)
+        _together([partial(one.remove, force=True, v=True) for one in containers])
+        _together([one.remove for one in client.networks.list(filters=label)])
+        _together([partial(one.remove, force=True) for one in client.volumes.list(filters=label)])
+        images = client.images.list(all=True, filters=label)
+        _together([partial(client.images.remove, str(one.id), force=True, noprune=True) for one in images])
+
+
+def leftovers(client: DockerClient, run_id: str) -> list[str]:
+    """What is there of a run, one phrase each."""
+    label: dict[str, Any] = {"label": f"{RUN}={run_id}"}
+    with speaking("Docker cannot be asked"):
+        found: list[Any] = [("container", one.name) for one in client.containers.list(all=True, filters=label)]
+        found += [("network", one.name) for one in client.networks.list(filters=label)]
+        found += [("volume", one.name) for one in client.volumes.list(filters=label)]
+        found += [("image", one.short_id) for one in client.images.list(all=True, filters=label)]
+    return [f"{kind} {name}" for kind, name in found]
+
+
+def _together(removals: list[Callable[[], Any]]) -> None:
+    from docker.errors import NotFound  # noqa: PLC0415 - see connect
+
+    def remove(removal: Callable[[], Any]) -> None:
+        with suppress(NotFound):  # somebody else was quicker
+            removal()
+
+    with ThreadPoolExecutor(HANDS, thread_name_prefix="gonogo-docker") as pool:
+        list(pool.map(remove, removals))

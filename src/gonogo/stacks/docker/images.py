@@ -1,0 +1,173 @@
+"""Images: replaced by their mirrors, pulled when absent, built from a folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import DeadlineExceeded, StackError, UsageError
+from gonogo.stacks.docker.engine import RUN, speaking, words
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+IMAGES = "GONOGO_IMAGES"
+REBUILD = "org.gonogo.local-rebuild"
+BUILT = "org.gonogo.built"  # on images built from a stack file's folder: which service of which stack
+FROM = re.compile(r"^(?P<before>\s*FROM\s+(?:--\S+\s+)*)(?P<image>\S+)", re.IGNORECASE | re.MULTILINE)
+PULL_SECONDS = 600.0
+BUILD_SECONDS = 600.0
+POLL_SECONDS = 0.05
+TAIL_LINES = 15
+DIGEST_LENGTH = 19  # sha256: and 12 digits, as Docker itself shortens ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image on the engine. `evidence`: what was asked for, what ran, and whose build that is."""
+
+    id: str
+    evidence: str
+    environment: Mapping[str, str]
+    command: tuple[str, ...]
+    ports: tuple[int, ...]
+    folder: str  # its working directory
+
+
+def mirror_map() -> dict[str, str]:
+    """Official name -> replacement, from GONOGO_IMAGES or the user's configuration. Raises UsageError."""
+    named = os.environ.get(IMAGES)
+    config = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "gonogo" / "config.yaml"
+    path = Path(named) if named else config
+    try:
+        document = yaml.safe_load(path.read_text()) or {}
+    except FileNotFoundError:
+        if named:
+            raise UsageError(f"{IMAGES} names {path}, which does not exist") from None
+        return {}
+    except (OSError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
+    found = document.get("images") or {} if isinstance(document, dict) else None
+    if not isinstance(found, dict) or not all(isinstance(one, str) for pair in found.items() for one in pair):
+        raise UsageError(f"{path}: images: must map the names of images to the names of their replacements")
+    return found
+
+
+class Images:
+    """The images of one run."""
+
+    def __init__(self, client: DockerClient, mirrors: Mapping[str, str], tell: Callable[[str], None]) -> None:
+        self._client = client
+        self._mirrors = mirrors
+        self._tell = tell
+
+    def find(self, name: str, deadline: Deadline) -> Image:
+        """The image by its official name: its replacement if there is one, pulled if absent. Raises StackError."""
+        return self._described(name, self._there(name, deadline))
+
+    def _there(self, name: str, deadline: Deadline) -> Any:
+        """The image itself, of the name that stands for `name` here."""
+        from docker.errors import ImageNotFound  # noqa: PLC0415 - see engine.connect
+
+        real = self._mirrors.get(name, name)
+        with speaking(f"image {real}"):
+            try:
+                return self._client.images.get(real)
+            except ImageNotFound:
+                pass
+        self._tell(f"pulling {real}")
+        advice = f"let images: in the file of {IMAGES} name a replacement for {name}"
+        try:
+            return waited(lambda: self._client.images.pull(real), deadline.within(PULL_SECONDS), f"pulling {real}")
+        except (StackError, DeadlineExceeded) as error:
+            raise StackError(
+                f"image {real} is not on this machine and could not be pulled ({error}): {advice}"
+            ) from error
+
+    def _described(self, name: str, found: Any) -> Image:
+        config: Mapping[str, Any] = found.attrs["Config"]
+        labels = config.get("Labels") or {}
+        tags = [one.rpartition("@")[2] for one in found.attrs.get("RepoDigests") or ()]
+        real = self._mirrors.get(name, name)
+        parts = [real if real != name else "", (tags or [found.id])[0][:DIGEST_LENGTH]]
+        parts.append("local rebuild" if labels.get(REBUILD) == "true" else "")
+        return Image(
+            id=found.id,
+            evidence=f"{name} ({', '.join(part for part in parts if part)})",
+            environment=dict(one.partition("=")[::2] for one in config.get("Env") or ()),
+            command=tuple(config.get("Cmd") or ()),
+            ports=tuple(sorted(int(one.partition("/")[0]) for one in config.get("ExposedPorts") or ())),
+            folder=config.get("WorkingDir") or "/",
+        )
+
+    def build(self, folder: Path, *, name: str, scratch: Path, deadline: Deadline, only_for_run: str = "") -> Image:
+        """Build the Dockerfile of a folder, its bases replaced by their mirrors. Raises StackError.
+
+        `only_for_run`: an image of a changed source, removed with the run; others stay, for the next build's sake.
+        """
+        dockerfile = folder / "Dockerfile"
+        if not dockerfile.is_file():
+            raise StackError(f"{folder} has no Dockerfile")
+        text = dockerfile.read_text()
+        bases = self._bases(text, deadline)
+        rewritten = scratch / f"{name.replace('/', '-')}.Dockerfile"
+        rewritten.write_text(FROM.sub(lambda at: at["before"] + bases.get(at["image"], at["image"]), text))
+        tag = None if only_for_run else f"gonogo-built/{name}"
+        labels = {RUN: only_for_run} if only_for_run else {BUILT: name}
+
+        def build() -> Any:
+            return self._client.images.build(
+                path=str(folder), dockerfile=str(rewritten), tag=tag, labels=labels, rm=True, forcerm=True
+            )[0]
+
+        try:
+            built = waited(build, deadline.within(BUILD_SECONDS), f"building {folder}")
+        except DeadlineExceeded as error:
+            raise StackError(str(error)) from error
+        finally:
+            rewritten.unlink(missing_ok=True)
+        return self._described(f"built from {folder.name}/Dockerfile on {', '.join(bases)}", built)
+
+    def _bases(self, dockerfile: str, deadline: Deadline) -> dict[str, str]:
+        """The images that a Dockerfile starts from, each there now, by the name that stands for it here."""
+        stages = set(re.findall(r"^\s*FROM\s.*\sAS\s+(\S+)", dockerfile, re.IGNORECASE | re.MULTILINE))
+        named = [at["image"] for at in FROM.finditer(dockerfile)]
+        wanted = [one for one in named if one not in stages and one != "scratch" and "$" not in one]
+        for one in wanted:
+            self._there(one, deadline)
+        return {one: self._mirrors.get(one, one) for one in wanted}
+
+
+def waited(call: Callable[[], Any], deadline: Deadline, what: str) -> Any:
+    """The result of a long call to the engine; an interruption or the deadline ends the wait for it."""
+    from docker.errors import BuildError, DockerException  # noqa: PLC0415 - see engine.connect
+    from requests.exceptions import RequestException  # noqa: PLC0415 - see engine.connect
+
+    results: list[Any] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BuildError as error:
+            lines = [str(entry.get("stream", "")).rstrip() for entry in error.build_log]
+            errors.append(
+                StackError("\n".join([f"{what} failed: {error.msg}", *list(filter(None, lines))[-TAIL_LINES:]]))
+            )
+        except (DockerException, RequestException) as error:
+            errors.append(StackError(f"{what} failed: {words(error)}"))
+
+    thread = threading.Thread(target=run, name="gonogo-docker-call", daemon=True)
+    thread.start()
+    deadline.poll(lambda: not thread.is_alive(), every_seconds=POLL_SECONDS, what=what)
+    if errors:
+        raise errors[0]
+    return results[0]
