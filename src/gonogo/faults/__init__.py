@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
+from gonogo.core.deadline import Deadline
 from gonogo.core.outcome import Capability
 from gonogo.core.registry import Registry
-from gonogo.spec.base import Spec
+from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.context import Context
+
+HEAL_SECONDS = 60.0
+
+
+class FaultParameters(Spec):
+    """Keys of every fault: how long after the one before it (or the start) it comes, and how long it is held."""
+
+    after: Seconds = 2.0
+    hold: Seconds = 3.0
 
 
 class FaultDidNotLand(Exception):
@@ -31,9 +42,9 @@ class Injected(Protocol):
 
 @runtime_checkable
 class Fault(Protocol):
-    """A kind of fault. `parameters` is the model of its parameters in a scenario file (all have `after`, `hold`)."""
+    """A kind of fault. `parameters` is the model of its parameters in a scenario file."""
 
-    parameters: type[Spec]
+    parameters: type[FaultParameters]
     needs: frozenset[Capability]
 
     def inject(self, context: Context, parameters: Any) -> Injected:
@@ -41,6 +52,11 @@ class Fault(Protocol):
 
     def undo(self, context: Context | None, data: dict[str, Any]) -> None:
         """Heal from an undo record alone, after a killed run. Idempotent."""
+
+
+def unhurried(context: Context) -> Context:
+    """The context with time of its own: an interrupted or late run heals all the same."""
+    return replace(context, deadline=Deadline.after(HEAL_SECONDS))
 
 
 FAULTS: Registry[Fault] = Registry(kind="fault", package="gonogo.faults", attribute="FAULT", protocol=Fault)

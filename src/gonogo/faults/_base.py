@@ -1,30 +1,13 @@
-"""What faults share: when they act, the undo record around them, and time to heal."""
+"""What faults share: the server that they act on, the undo record, and healing when injecting fails."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 
-from gonogo.core.deadline import Deadline
-from gonogo.faults import Injected
-from gonogo.spec.base import Seconds, Spec
+from gonogo.faults import Injected, unhurried
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer
-
-HEAL_SECONDS = 60.0
-
-
-class FaultParameters(Spec):
-    """Keys of every fault: how long after the one before it (or the start) it comes, and how long it is held."""
-
-    after: Seconds = 2.0
-    hold: Seconds = 3.0
-
-
-def unhurried(context: Context) -> Context:
-    """The context with time of its own: an interrupted or late run heals all the same."""
-    return replace(context, deadline=Deadline.after(HEAL_SECONDS))
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import DeadlineExceeded
 from gonogo.core.outcome import Capability
-from gonogo.faults import FaultDidNotHeal, FaultDidNotLand
-from gonogo.faults._base import FaultParameters, healed_on_error, record_intent, server_of
+from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters
+from gonogo.faults._base import healed_on_error, record_intent, server_of
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from gonogo.core.errors import GonogoError, NotMeasurable
 from gonogo.core.outcome import Capability
-from gonogo.faults import FaultDidNotHeal, FaultDidNotLand
-from gonogo.faults._base import FaultParameters, healed_on_error, record_intent, server_of
+from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters
+from gonogo.faults._base import healed_on_error, record_intent, server_of
 from gonogo.spec.base import Seconds
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import KillProof, PostgresServer

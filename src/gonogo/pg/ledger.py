@@ -72,7 +72,12 @@ class Ledger:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.stop()
+        try:
+            self.stop()
+        finally:
+            self._drop()
+
+    def _drop(self) -> None:
         # Where the server is gone, so is the schema.
         with suppress(psycopg.OperationalError), session(self.dsn(), timeout_seconds=TABLE_SECONDS) as connection:
             connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)))
@@ -85,6 +90,9 @@ class Ledger:
             thread.join(limit.remaining_seconds)
             if thread.is_alive():
                 raise HarnessError(f"{thread.name} did not stop within {STOP_SECONDS:.0f} s")
+        for stream in self._streams:
+            if stream.crash is not None:  # its silence is ours and must not look like the server's
+                raise HarnessError(f"{stream.thread.name} failed: {stream.crash}") from stream.crash
 
     @property
     def stopped(self) -> bool:
@@ -149,6 +157,7 @@ class _Stream:
     def __init__(self, ledger: Ledger, stream: int, pause_seconds: float) -> None:
         self.entries: list[Entry] = []
         self.trouble, self.trouble_at = "", 0.0
+        self.crash: Exception | None = None
         self.thread = threading.Thread(target=self._run, name=f"ledger-{stream}", daemon=True)
         self._ledger = ledger
         self._stream = stream
@@ -170,6 +179,14 @@ class _Stream:
                 shut_down(self._connection)
 
     def _run(self) -> None:
+        try:
+            self._write_on()
+        except Exception as error:  # noqa: BLE001 - the boundary of a thread: raised again by `stop`
+            self.crash = error
+        finally:
+            self._close()
+
+    def _write_on(self) -> None:
         number = 0
         due = time.monotonic() + self._pause * self._stream / 2
         while not self._ledger.stopping.wait(max(0.0, due - time.monotonic())):
@@ -179,7 +196,6 @@ class _Stream:
                 continue
             number += 1
             self.entries.append(self._write(number))
-        self._close()
 
     def _connect(self) -> bool:
         try:

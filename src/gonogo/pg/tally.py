@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -90,10 +90,6 @@ def tally(
         if entry.acknowledged_at is not None and (until is None or entry.acknowledged_at <= until)
     ]
     lost = [entry for entry in owed if entry.key not in there]
-    newest: dict[tuple[int, bool], int] = {}  # by stream and side of the disaster
-    for entry in (known[key] for key in there & known.keys()):
-        place = (entry.stream, later(entry))
-        newest[place] = max(entry.number, newest.get(place, entry.number))
     kept = [entry.ended_at for entry in owed if entry.key in there and not later(entry)]
     uncertain = {key for key, entry in known.items() if entry.fate is Fate.INDETERMINATE}
     refused = {key for key, entry in known.items() if entry.fate is Fate.REFUSED}
@@ -103,12 +99,21 @@ def tally(
         lost=len(lost),
         recovered=len(uncertain & there),
         unexpected=len(there - known.keys()) + len(refused & there),
-        holes=sum(entry.number < newest.get((entry.stream, later(entry)), -1) for entry in lost),
+        holes=_holes(lost, [known[key] for key in there & known.keys()], later),
         indeterminate=len(uncertain),
         refused=len(refused),
         started_at=min((entry.sent_at for entry in known.values()), default=0.0),
         newest_survivor_acknowledged_at=max(kept, default=None),
     )
+
+
+def _holes(lost: Iterable[Entry], kept: Iterable[Entry], later: Callable[[Entry], bool]) -> int:
+    """Lost writes before a survivor of the same stream, on the same side of the disaster."""
+    newest: dict[tuple[int, bool], int] = {}
+    for entry in kept:
+        place = (entry.stream, later(entry))
+        newest[place] = max(entry.number, newest.get(place, entry.number))
+    return sum(entry.number < newest.get((entry.stream, later(entry)), -1) for entry in lost)
 
 
 def longest_silence(acknowledged: Iterable[float], *, after: float, until: float) -> tuple[float, float]:

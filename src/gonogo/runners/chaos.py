@@ -13,8 +13,15 @@ from pydantic import ValidationError
 
 from gonogo.core.errors import DeadlineExceeded, NotMeasurable, UsageError
 from gonogo.core.event import FaultHealed, FaultInjected, FaultUnhealed
-from gonogo.faults import FAULTS, Fault, FaultDidNotHeal, FaultDidNotLand, Injected
-from gonogo.faults._base import FaultParameters, unhurried
+from gonogo.faults import (
+    FAULTS,
+    Fault,
+    FaultDidNotHeal,
+    FaultDidNotLand,
+    FaultParameters,
+    Injected,
+    unhurried,
+)
 from gonogo.pg.ledger import Fate, Ledger, LedgerCount
 from gonogo.runners.beneath import Beneath
 from gonogo.runners.story import Broken, Story, observations, of_ledger, timeline
@@ -82,8 +89,6 @@ def arm(spec: ChaosSpec, changes: Mapping[str, Mapping[str, Any]]) -> tuple[Arme
                 parameters = fault.parameters.model_validate({**(written or {}), **changes.get(name, {})})
             except ValidationError as error:
                 raise UsageError(f"fault {name}: {error}") from error
-            if not isinstance(parameters, FaultParameters):
-                raise UsageError(f"fault {name}: its parameters lack `after` and `hold`")
             armed.append(Armed(name=name, fault=fault, parameters=parameters))
     if unknown := changes.keys() - {one.name for one in armed}:
         raise UsageError(f"the scenario has no fault {', '.join(sorted(unknown))}")
@@ -99,6 +104,7 @@ def _break_and_heal(context: Context, armed: Sequence[Armed], story: Story) -> N
             context.deadline.check(f"{one.name} is injected")
             injected.append((one.name, _inject(context, one, story)))
         context.deadline.sleep(max(one.parameters.hold for one in armed))
+        context.deadline.check("the fault is held")
     finally:
         story.heal_began_at = time.monotonic()
         try:

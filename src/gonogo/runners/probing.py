@@ -6,7 +6,7 @@ import http
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -15,9 +15,8 @@ from gonogo.core.errors import HarnessError, NotMeasurable
 from gonogo.stacks.contract import Application, Question
 from gonogo.stacks.exchange import Answer
 
-SEARCH_PAUSE_SECONDS = 0.1  # a search begins so often, whether or not the ones before it were answered
-IN_FLIGHT = 150  # more than a service that answers nothing lets pile up until each request is given up
-READY_PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.1  # requests begin so often, whether or not the ones before them were answered
+IN_FLIGHT = 200  # more than a service that answers nothing lets pile up until each request is given up
 ANSWER_SECONDS = 12.0  # longer than faults are held, so that an answer that waits for the end of the fault is seen
 READY_SECONDS = 3.0
 QUESTIONS = 12
@@ -53,7 +52,7 @@ class Reply:
 
 
 class Probers:
-    """Threads that ask until they are told to stop. A context manager; `stop` ends them earlier."""
+    """Ask at a fixed pace until told to stop. A context manager; `stop` ends them earlier."""
 
     def __init__(self, application: Application, questions: Sequence[Question]) -> None:
         self.replies: list[Reply] = []
@@ -61,41 +60,45 @@ class Probers:
         self.questions = known_answers(application, questions)
         self._application = application
         self._stopping = threading.Event()
-        self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="search")
-        self._threads = [threading.Thread(target=self._search, name="searches", daemon=True)]
-        if application.declares("ready"):
-            self._threads.append(threading.Thread(target=self._ask_ready, name="ready", daemon=True))
+        self._pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="probe")
+        self._asked: list[Future[None]] = []
+        self._thread = threading.Thread(target=self._run, name="probers", daemon=True)
 
     def __enter__(self) -> Self:
-        for thread in self._threads:
-            thread.start()
+        self._thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.stop()
 
     def stop(self) -> None:
-        """End the threads; requests in flight get their answer first, or run into their limit. Idempotent."""
+        """End it; requests in flight get their answer first, or run into their limit. Idempotent.
+
+        Raises HarnessError where a prober failed: what it did not see must not look like silence of the service.
+        """
         self._stopping.set()
-        for thread in self._threads:
-            thread.join(2 * ANSWER_SECONDS)
-            if thread.is_alive():
-                raise HarnessError(f"the prober {thread.name} did not stop")
+        self._thread.join(ANSWER_SECONDS)
         self._pool.shutdown(wait=True, cancel_futures=True)
+        for one in self._asked:
+            if not one.cancelled() and (error := one.exception()):
+                raise HarnessError(f"a prober failed: {type(error).__name__}: {error}") from error
 
-    def _search(self) -> None:
-        asked, due = 0, time.monotonic()
+    def _run(self) -> None:
+        number, due = 0, time.monotonic()
+        asks_ready = self._application.declares("ready")
         while not self._stopping.wait(due - time.monotonic()):
-            self._pool.submit(self._ask, self.questions[asked % len(self.questions)])
-            asked, due = asked + 1, max(due + SEARCH_PAUSE_SECONDS, time.monotonic())
+            question = self.questions[number % len(self.questions)]
+            self._asked.append(self._pool.submit(self._search, question))
+            if asks_ready:
+                self._asked.append(self._pool.submit(self._ask_ready))
+            number, due = number + 1, max(due + PAUSE_SECONDS, time.monotonic())
 
-    def _ask(self, question: Question) -> None:
+    def _search(self, question: Question) -> None:
         self.replies.append(ask(self._application, question))
 
     def _ask_ready(self) -> None:
-        while not self._stopping.wait(READY_PAUSE_SECONDS):
-            answer = self._application.call("ready", patient=False, timeout_seconds=READY_SECONDS)
-            self.readiness.append(_reply(answer, correct=True if answer.ok else None))
+        answer = self._application.call("ready", patient=False, timeout_seconds=READY_SECONDS)
+        self.readiness.append(_reply(answer, correct=True if answer.ok else None))
 
 
 def ask(application: Application, question: Question) -> Reply:

@@ -141,3 +141,16 @@ def test_a_refused_write_is_no_loss_and_not_indeterminate(reference_stack: Runni
 
     assert counted.refused >= 1
     assert (counted.lost, counted.unexpected, counted.indeterminate) == (0, 0, 0)
+
+
+def test_a_writer_that_fails_by_itself_is_no_silence_of_the_server(reference_stack: Running) -> None:
+    good = reference_stack.stack.resolve("${db.url.admin}")
+    answers = [good]
+    ledger = Ledger(answers.pop, run_id="test", rate_per_second=100)
+    ledger.__enter__()
+    time.sleep(0.5)
+    ledger.dsn = lambda: good
+    with pytest.raises(HarnessError, match="ledger-0 failed: pop from empty list"):
+        ledger.__exit__(None, None, None)
+    with session(reference_stack.stack.postgres().dsn()) as connection:
+        assert connection.execute(SCHEMAS, [ledger.schema]).fetchone() == (0,)
