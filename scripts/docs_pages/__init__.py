@@ -18,6 +18,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "docs/reference/commands.md": commands.page,
 }
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+FILE = re.compile(r"^(```yaml file=(?P<path>\S+)\n).*?(^```$)", re.DOTALL | re.MULTILINE)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,10 +40,15 @@ def everything() -> dict[Path, str]:
     """Every page that is generated, wholly or in part, as it should be."""
     made = {ROOT / name: page() for name, page in PAGES.items()}
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
-        if path not in made and path.is_file() and BLOCK.search(text := path.read_text()):
-            made[path] = BLOCK.sub(_filled, text)
+        if path not in made and path.is_file():
+            made[path] = FILE.sub(_quoted, BLOCK.sub(_filled, path.read_text()))
     return made
 
 
 def _filled(match: re.Match[str]) -> str:
     return f"{match[1]}{blocks.BLOCKS[match['name']]()}\n{match[3]}"
+
+
+def _quoted(match: re.Match[str]) -> str:
+    """A file of the repository as it stands."""
+    return f"{match[1]}{(ROOT / match['path']).read_text()}{match[3]}"

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from docs_pages.commands import all_commands
 from docs_pages.extensions import shipped
-from docs_pages.text import cell, table
+from docs_pages.text import cell, prose, table
 from gonogo.core.outcome import Area, Kind, Severity
 from gonogo.spec.content import find_verifications
 from gonogo.stacks.runtimes import RUNTIMES
+from gonogo.stacks.services import SERVICES
 
 ABOUT = {
     Area.BACKUP: "restored, complete, answering, in time; what the declared schedule exposes",
@@ -69,9 +70,25 @@ def runtimes() -> str:
     return "\n".join(f"- `{name}`: {(module.__doc__ or '').splitlines()[0]}" for name, module, _ in shipped(RUNTIMES))
 
 
+def docker() -> str:
+    """What there is of the docker runtime."""
+    found = {name: module for name, module, _ in shipped(RUNTIMES)}
+    if "docker" not in found:
+        return (
+            "There is none in this version. The keys `image:` and `build:` of a stack file are for it; they are read"
+            " and not used."
+        )
+    kinds = ", ".join(f"`{name}`" for name, _, service in shipped(SERVICES) if hasattr(service, "docker"))
+    return (
+        f"{prose(found['docker'])}\n\nIt needs the extra `docker` and an engine that answers. The same stack file runs"
+        f" there, with the `image:` or `build:` of each service. Kinds of service that it runs: {kinds}."
+    )
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "counts": counts,
     "areas": areas,
     "commands": commands,
     "runtimes": runtimes,
+    "docker": docker,
 }
