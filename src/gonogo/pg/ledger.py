@@ -19,7 +19,7 @@ import psycopg
 from psycopg import sql
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import HarnessError
+from gonogo.core.errors import HarnessError, NotMeasurable
 from gonogo.pg.sessions import Connection, session, shut_down
 from gonogo.pg.sql import query
 from gonogo.pg.tally import Entry, Fate, Key, LedgerCount, longest_silence, tally
@@ -41,7 +41,7 @@ class Ledger:
     """Writes `rate_per_second` rows, shared by the streams, wherever `dsn()` leads to.
 
     `dsn` may name several hosts with target_session_attrs=read-write: then the writers follow a failover. Entering
-    creates a schema of the ledger's own and starts the writers; leaving stops them and drops the schema.
+    creates a schema of the ledger's own (else NotMeasurable) and starts the writers; leaving stops them and drops it.
     """
 
     def __init__(
@@ -63,9 +63,14 @@ class Ledger:
         self._watchdog = threading.Thread(target=self._watch, name="ledger-watchdog", daemon=True)
 
     def __enter__(self) -> Self:
-        with session(self.dsn(), timeout_seconds=TABLE_SECONDS) as connection:
-            connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
-            connection.execute(self.statement("create"))
+        try:
+            with session(self.dsn(), timeout_seconds=TABLE_SECONDS) as connection:
+                connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
+                connection.execute(self.statement("create"))
+        except psycopg.Error as error:
+            with suppress(psycopg.Error):
+                self._drop()
+            raise NotMeasurable(f"no ledger can be written: {' '.join(str(error).split())}") from error
         for stream in self._streams:
             stream.thread.start()
         self._watchdog.start()

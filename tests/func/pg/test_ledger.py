@@ -10,7 +10,7 @@ import pytest
 from tests.func.conftest import Running
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import HarnessError
+from gonogo.core.errors import HarnessError, NotMeasurable
 from gonogo.pg.ledger import APPLICATION_NAME, Fate, Ledger, count
 from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import PostgresServer
@@ -154,3 +154,11 @@ def test_a_writer_that_fails_by_itself_is_no_silence_of_the_server(reference_sta
         ledger.__exit__(None, None, None)
     with session(reference_stack.stack.postgres().dsn()) as connection:
         assert connection.execute(SCHEMAS, [ledger.schema]).fetchone() == (0,)
+
+
+def test_where_nothing_can_be_written_nothing_can_be_measured(reference_stack: Running) -> None:
+    (standby,) = reference_stack.stack.postgres().standbys.values()
+    ledger = Ledger(standby.dsn, run_id="test", rate_per_second=100)
+
+    with pytest.raises(NotMeasurable, match="read-only transaction"):
+        ledger.__enter__()
