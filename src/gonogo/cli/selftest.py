@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     help="How the stack is run.",
 )
 @option(
-    "--out", type=FOLDER, default=None, help="Where the evidence of every run is kept. Default: reports/selftest/<id>."
+    "--out",
+    type=FOLDER,
+    default=None,
+    help="Where the evidence of what is not proven is kept. Default: reports/selftest/<id>.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print {rows, proven, total, …} on standard output and nothing else there."
@@ -57,7 +60,7 @@ def command(out: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
     else:
         _print(matrix)
         click.echo(summary(matrix, time.monotonic() - began))
-        click.echo(f"evidence: {folder}")
+        click.echo(f"evidence of the healthy run, and of what is not proven: {folder}")
     sys.exit(int(matrix.exit_code))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,11 +33,17 @@ class Case:
     verification: Verification
     defect: DefectSpec
     number: int
+    attempt: int = 1
 
     @property
     def folder(self) -> str:
-        """Where the evidence of this case lies below the self-test's folder."""
+        """Its name among the cases."""
         return f"{self.verification.id}/{self.number}"
+
+    @property
+    def evidence(self) -> str:
+        """Where the evidence of this attempt lies below the self-test's folder."""
+        return self.folder if self.attempt == 1 else f"{self.folder}-again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +57,7 @@ class Row:
     fails: tuple[str, ...]
     red: tuple[str, ...]
     reason: str = ""  # why it was not run, or what happened instead
+    undecided: bool = False  # what had to be red is UNKNOWN: worth another try; a PASS never is
 
     @property
     def proven(self) -> bool:
@@ -128,7 +136,10 @@ class Ground:
 
 
 def selftest(options: RunOptions, out: Path, tell: Callable[[str], None]) -> Matrix:
-    """Run the self-test; evidence of every run is kept below `out`. Raises UsageError for wrong content."""
+    """Run the self-test. Raises UsageError for wrong content.
+
+    The run directories of the healthy run and of everything that was not proven are kept below `out`.
+    """
     inputs = read_inputs(options)
     chosen = [inputs.verifications[one] for one in select(inputs)]
     cases = [
@@ -166,6 +177,9 @@ def _run_cases(ground: Ground, cases: Sequence[Case]) -> tuple[Row, ...]:
     for case in cases:
         if case.folder not in rows:
             rows[case.folder] = _row(ground, case)
+    for case in cases:
+        if rows[case.folder].undecided:
+            rows[case.folder] = _row(ground, replace(case, attempt=2))
     return tuple(rows[case.folder] for case in cases)
 
 
@@ -179,22 +193,30 @@ def _row(ground: Ground, case: Case) -> Row:
     )  # fmt: skip
     if outcome != Outcome.SKIPPED.value and not ground.interruption.is_set:
         row = _tried(ground, case, row)
+    if row.proven:  # nobody looks at it again, and there are many
+        shutil.rmtree(ground.out / case.evidence, ignore_errors=True)
     with ground.lock:
-        ground.done += 1
-        word = "proven" if row.proven else "NOT PROVEN" if row.shown else "not shown"
-        note = f": {row.reason}" if row.reason and not row.proven else ""
-        ground.tell(f"{ground.done}/{ground.total} {word}  {row.id}  [{row.defect_name}]{note}")
+        ground.done += case.attempt == 1
+        ground.tell(_told(ground, case, row))
     return row
+
+
+def _told(ground: Ground, case: Case, row: Row) -> str:
+    """One line for people about a case that has ended."""
+    word = "proven" if row.proven else "NOT PROVEN" if row.shown else "not shown"
+    place = f"{ground.done}/{ground.total}" if case.attempt == 1 else "again"
+    note = f": {row.reason}" if row.reason and not row.proven else ""
+    return f"{place} {word}  {row.id}  [{row.defect_name}]{note}"
 
 
 def _tried(ground: Ground, case: Case, row: Row) -> Row:
     base = replace(
-        ground.inputs.options, only=(case.verification.id,), kinds=(), skip=(), out=ground.out / case.folder,
+        ground.inputs.options, only=(case.verification.id,), kinds=(), skip=(), out=ground.out / case.evidence,
         command="gonogo selftest", keep_up=False,
     )  # fmt: skip
     stack = ground.inputs.stack
     try:
-        options = sabotaged(base, case.defect, stack.spec, stack.path, ground.out / "sources" / case.folder)
+        options = sabotaged(base, case.defect, stack.spec, stack.path, ground.out / "sources" / case.evidence)
         result = run(options, Observer(), ground.interruption)
     except MissingCapability as error:
         return replace(row, reason=str(error))
@@ -206,8 +228,13 @@ def _tried(ground: Ground, case: Case, row: Row) -> Row:
             row, defect=Outcome.UNKNOWN.value, reason=finding.reason if finding else result.judgement.headline
         )
     red = tuple(one.observation for one in finding.expectations if one.outcome is Outcome.FAIL)
+    missed = [one for one in finding.expectations if one.observation in row.fails and one.outcome is not Outcome.FAIL]
     return replace(
-        row, defect=finding.outcome.value, red=red, reason=_missing(row.fails, finding, result.judgement.harness_errors)
+        row,
+        defect=finding.outcome.value,
+        red=red,
+        reason=_missing(row.fails, finding, result.judgement.harness_errors),
+        undecided=not set(row.fails) <= set(red) and all(one.outcome is Outcome.UNKNOWN for one in missed),
     )
 
 
