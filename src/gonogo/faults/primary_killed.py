@@ -84,10 +84,12 @@ class Killed:
 
     def heal(self, context: Context) -> str:
         """Bring the old primary back: as a standby of the promoted server, or as what it was if none was promoted."""
+        import psycopg  # noqa: PLC0415 - see _standby_of
+
         if not self._healed:
             try:
                 self._healed = self._bring_back(context)
-            except (GonogoError, OSError) as error:
+            except (GonogoError, OSError, psycopg.Error) as error:
                 raise FaultDidNotHeal(f"{self.primary.name} did not come back: {error}") from error
             context.run.undone(self.record)
         return self._healed
