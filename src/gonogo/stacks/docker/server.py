@@ -64,8 +64,6 @@ class DockerPostgres(SqlServer):
         self._site = site
         self._checksums = checksums
         self._folder = site.scratch / f"{self.alias}.conf"
-        self._folder.mkdir()
-        self._folder.chmod(0o755)  # whatever the umask says: the container's postgres reads it
         self._box = self._new_box()
 
     def _new_box(self) -> Box:
@@ -168,6 +166,8 @@ class DockerPostgres(SqlServer):
         if self.following is None and self.synchronous_with:
             names = ", ".join(f'"{name}"' for name in sorted(self.synchronous_with))
             settings["synchronous_standby_names"] = f"FIRST 1 ({names})"
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(0o755)  # whatever the umask says: the container's postgres reads it
         path = self._folder / "postgresql.conf"
         write_atomically(path, cluster.as_lines(settings).encode())  # a reload never sees half of it
         path.chmod(0o644)

@@ -45,20 +45,19 @@ def template_key(declared: Mapping[str, Declared], site: Site) -> str:
         if one.kind_name == POSTGRES:
             bindir = str(one.path(one.parameters.bindir)) if one.parameters.bindir else None
             version = find_binaries(bindir, site.account).version
-            parts.append([name, version, _without(one, "standbys", "image", "settings")])
+            parts.append([name, version, without(one, "standbys", "image", "settings")])
     for name, one in sorted(seeding(declared).items()):
-        parts.append([name, _filling(one, site)])
+        parts.append([name, filling(one, source_of(one, site))])
     return key_of(*parts)
 
 
-def _filling(one: Declared, site: Site) -> dict[str, Any]:
+def filling(one: Declared, source: Path | None) -> dict[str, Any]:
     """What decides how a service fills the database: its commands, the files and variables that it names for that.
 
     Without a migrate command the service itself migrates, without named files its whole source counts.
     """
     parameters: HttpParameters = one.parameters
     kept = {"workdir", "migrate", "seed"} | (set() if parameters.migrate else {"command"})
-    source = source_of(one, site)
     files = [one.path(file) for file in parameters.seed.files] if parameters.seed else []
     variables = parameters.seed.variables if parameters.seed else tuple(parameters.environment)
     return {
@@ -68,7 +67,8 @@ def _filling(one: Declared, site: Site) -> dict[str, Any]:
     }
 
 
-def _without(one: Declared, *keys: str) -> dict[str, Any]:
+def without(one: Declared, *keys: str) -> dict[str, Any]:
+    """A service's keys but some, for a template's key."""
     dumped: dict[str, Any] = one.parameters.model_dump(mode="json", exclude=set(keys))
     return dumped
 

@@ -17,6 +17,7 @@ from gonogo.core.errors import UsageError
 from gonogo.core.registry import Registry
 from gonogo.spec.base import Spec
 from gonogo.spec.stack import ServiceSpec, StackSpec
+from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.started import Started
 
@@ -50,6 +51,14 @@ class EmbeddedKind(ServiceKind, Protocol):
 
     def embedded(self, declared: Declared, site: Site) -> Started:
         """Start it; returns when it answers."""
+
+
+@runtime_checkable
+class DockerKind(ServiceKind, Protocol):
+    """Runs in containers. Raises MissingCapability for what only another runtime can do, StackError when it fails."""
+
+    def docker(self, declared: Declared, site: DockerSite) -> Started:
+        """Start it; returns when it answers. Its references are as other containers see it."""
 
 
 @runtime_checkable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,17 @@ from pydantic import Field
 
 from gonogo.core.errors import StackError, UsageError
 from gonogo.spec.base import Seconds, Spec
+from gonogo.stacks.docker.box import Definition
+from gonogo.stacks.docker.images import Image
+from gonogo.stacks.docker.site import DockerSite
+from gonogo.stacks.docker.web import DockerHttp, Life
 from gonogo.stacks.external.web import attach_http
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.web import LocalHttp, Program
 from gonogo.stacks.services import Declared, Text
 from gonogo.stacks.started import Started
+
+PORT = 8000  # of an image that exposes none
 
 
 class SeedSpec(Spec):
@@ -35,7 +42,7 @@ class HttpParameters(Spec):
 
     image: str | None = None
     build: str | None = None  # docker: folder with a Dockerfile
-    command: tuple[str, ...] = ()  # embedded: run in workdir, told its PORT and HOST
+    command: tuple[str, ...] = ()  # told its PORT and HOST; embedded: run in workdir, docker: instead of the image's
     workdir: str = "."
     source: str | None = None
     migrate: tuple[str, ...] = ()  # before the seed; without it the service is started once to migrate
@@ -59,6 +66,15 @@ class HttpKind:
         return Started(
             service=service, close=service.close, references={"url": service.url, "port": str(service.port)}, image=""
         )
+
+    def docker(self, declared: Declared, site: DockerSite) -> Started:
+        """Start it in a container; returns when it is ready."""
+        service = container_service(declared, site)
+        service.start(site.deadline)
+        return Started(
+            service=service, close=service.close, references=service.inside, outside=service.outside,
+            image=application_image(declared, site).evidence,
+        )  # fmt: skip
 
     def external(self, declared: Declared, resolve: Callable[[Any], Any]) -> Started:
         """Attach to `url`."""
@@ -94,7 +110,61 @@ def local_service(declared: Declared, site: Site, *, name: str | None = None) ->
     )
 
 
-def environment_of(declared: Declared, site: Site) -> dict[str, str]:
+def container_service(declared: Declared, site: DockerSite, *, name: str | None = None) -> DockerHttp:
+    """The service of a declaration in a container, not started."""
+    parameters: HttpParameters = declared.parameters
+    image = application_image(declared, site)
+    port = image.ports[0] if image.ports else PORT
+    command = [part.replace("{port}", str(port)) for part in parameters.command]
+    definition = Definition(
+        service=name or declared.name, image=image.id, port=port, alias=name or declared.name,
+        command=command if command and tuple(command) != image.command else None,
+        environment=environment_of(declared, site), mounts=_beside(declared, site, command, image),
+    )  # fmt: skip
+    life = Life(
+        ready=parameters.ready, start_seconds=parameters.start_timeout, stop_grace_seconds=parameters.stop_grace
+    )
+    return DockerHttp(
+        name=name or declared.name, kind=declared.kind_name, site=site, definition=definition, life=life,
+        source=source_of(declared, site),
+    )  # fmt: skip
+
+
+def application_image(declared: Declared, site: DockerSite) -> Image:
+    """The service's image: the one it names, or built from its folder (the run's edited copy of it)."""
+    parameters: HttpParameters = declared.parameters
+    if parameters.image and site.application_source is None:
+        return site.images.find(parameters.image, site.deadline)
+    if not parameters.build:
+        raise StackError(f"services.{declared.name}: the docker runtime needs image:, or build: for a changed source")
+    folder = declared.path(parameters.build)
+    if site.application_source is None:
+        return site.images.build(folder, name=declared.name, scratch=site.scratch, deadline=site.deadline)
+    if not parameters.source or declared.path(parameters.source) != folder:
+        raise StackError(f"services.{declared.name}: a changed source is built only where build: and source: are one")
+    return site.images.build(
+        site.application_source, name=declared.name, scratch=site.scratch, deadline=site.deadline,
+        only_for_run=site.run.run_id,
+    )  # fmt: skip
+
+
+def _beside(declared: Declared, site: DockerSite, command: Sequence[str], image: Image) -> dict[str, tuple[str, str]]:
+    """The Python package that a command names and that lies in workdir but not in the image: mounted beside its own."""
+    if tuple(command) == image.command or "-m" not in command[:-1]:
+        return {}
+    parameters: HttpParameters = declared.parameters
+    name = command[command.index("-m") + 1].partition(".")[0]
+    package = declared.path(parameters.workdir) / name
+    if not package.is_dir() or (parameters.build and package == declared.path(parameters.build)):
+        return {}
+    copy = site.scratch / f"{declared.name}.beside" / name
+    shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    for path in (copy.parent, copy, *copy.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # the image's user is not ours
+    return {str(copy): (f"{image.folder.rstrip('/')}/{name}", "ro")}
+
+
+def environment_of(declared: Declared, site: Site | DockerSite) -> dict[str, str]:
     """The service's environment with its references resolved."""
     resolved: dict[str, str] = site.references.resolve(
         declared.parameters.environment, f"services.{declared.name}.environment"
@@ -102,7 +172,7 @@ def environment_of(declared: Declared, site: Site) -> dict[str, str]:
     return resolved
 
 
-def source_of(declared: Declared, site: Site) -> Path | None:
+def source_of(declared: Declared, site: Site | DockerSite) -> Path | None:
     """Where its source tree is: the run's edited copy, else the stack file's."""
     if site.application_source is not None:
         return site.application_source

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,13 @@ import psycopg
 from psycopg import sql
 from pydantic import Field
 
-from gonogo.core.errors import StackError, UsageError
-from gonogo.pg.sessions import Connection, session
+from gonogo.core.errors import MissingCapability, StackError, UsageError
+from gonogo.pg.sessions import session
 from gonogo.spec.base import Seconds, Spec
+from gonogo.stacks.docker.server import PORT as CONTAINER_PORT
+from gonogo.stacks.docker.server import DockerPostgres
+from gonogo.stacks.docker.site import DockerSite
+from gonogo.stacks.docker.volumes import copy_volume
 from gonogo.stacks.external.database import attach_database
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local import cluster
@@ -22,7 +27,7 @@ from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.templates import ADMIN_PASSWORD
 from gonogo.stacks.services import Declared, Text
-from gonogo.stacks.sqlserver import Credential, Group
+from gonogo.stacks.sqlserver import Credential, Group, SqlServer
 from gonogo.stacks.started import Started
 
 PASSWORD_BYTES = 24
@@ -89,6 +94,27 @@ class PostgresKind:
             raise
         return started
 
+    def docker(self, declared: Declared, site: DockerSite) -> Started:
+        """Start containers: the primary, then its standbys."""
+        parameters: PostgresParameters = declared.parameters
+        if any(one.through_proxy for one in parameters.standbys.values()):
+            raise MissingCapability("through_proxy: only the embedded runtime puts a proxy before a standby")
+        servers = _containers(declared, site)
+        started = Started(
+            service=servers[0],
+            members={server.name: server for server in servers[1:]},
+            close=lambda: _discard(servers),
+            references=references_inside(servers),
+            outside=references_of(servers),
+            image=servers[0].image.evidence,
+        )
+        try:
+            _start_containers(servers, parameters, site)
+        except BaseException:
+            started.close()
+            raise
+        return replace(started, outside=references_of(servers))  # another port if somebody had taken the first one
+
     def external(self, declared: Declared, resolve: Callable[[Any], Any]) -> Started:
         """Attach to the server of `dsn`."""
         parameters: PostgresParameters = declared.parameters
@@ -105,30 +131,66 @@ class PostgresKind:
 SERVICE = PostgresKind()
 
 
-def references_of(servers: list[LocalPostgres]) -> dict[str, str]:
-    """What `${db.…}` gives. URLs name every server, and the writable one answers."""
-    first = servers[0]
-    hosts = ",".join(f"{server.host}:{server.port}" for server in servers)
+def references_of(servers: Sequence[SqlServer]) -> dict[str, str]:
+    """What `${db.…}` gives on this host. URLs name every server, and the writable one answers."""
+    return _references(servers, [(server.host, server.port) for server in servers])
+
+
+def references_inside(servers: Sequence[DockerPostgres]) -> dict[str, str]:
+    """What `${db.…}` gives to containers of the same network."""
+    return _references(servers, [(server.alias, CONTAINER_PORT) for server in servers])
+
+
+def _references(servers: Sequence[SqlServer], addresses: Sequence[tuple[str, int]]) -> dict[str, str]:
+    host, port = addresses[0]
+    hosts = ",".join(f"{host}:{port}" for host, port in addresses)
     query = "?target_session_attrs=read-write" if len(servers) > 1 else ""
-    values = {"host": first.host, "port": str(first.port), "database": first.database}
-    for role, credential in first.roles.items():
+    values = {"host": host, "port": str(port), "database": servers[0].database}
+    for role, credential in servers[0].roles.items():
+        user, database = f"{credential.name}:{credential.password}", servers[0].database
         values[f"roles.{role}"] = credential.name
-        values[f"url.{role}"] = f"postgresql://{credential.name}:{credential.password}@{hosts}/{first.database}{query}"
+        values[f"url.{role}"] = f"postgresql://{user}@{hosts}/{database}{query}"
     return values
+
+
+def _containers(declared: Declared, site: DockerSite) -> list[DockerPostgres]:
+    """The primary and, unless a template is being built, its standbys."""
+    parameters: PostgresParameters = declared.parameters
+    image = site.images.find(parameters.image, site.deadline)
+    roles, group = _roles(parameters, site), Group()
+    standbys = () if site.building else parameters.standbys
+    return [
+        DockerPostgres(
+            name=name, site=site, image=image, database=parameters.database, roles=roles,
+            settings=parameters.settings, group=group, checksums=parameters.checksums,
+        )
+        for name in (declared.name, *(f"{declared.name}/{one}" for one in standbys))
+    ]  # fmt: skip
+
+
+def _start_containers(servers: list[DockerPostgres], parameters: PostgresParameters, site: DockerSite) -> None:
+    primary, *standbys = servers
+    if site.template is None:
+        primary.start(site.deadline)
+        primary.let_standbys_connect()
+        create_database(primary)
+        _create_extensions(primary, parameters.extensions, primary.image.evidence)
+        return
+    source = site.template.volumes[primary.name]
+    copy_volume(site, primary.image, source, [server.volume for server in servers], site.deadline)
+    for standby in standbys:
+        standby.follow(primary, site.deadline, synchronous=parameters.standbys[standby.member].synchronous)
+    start_with_passwords(primary, site.template.passwords[primary.name], site)
+    for standby in standbys:
+        standby.start(site.deadline)
+        primary.await_streaming(standby.member, site.deadline)
 
 
 def _servers(declared: Declared, site: Site) -> dict[str, LocalPostgres]:
     """The primary and, unless a template is being built, its standbys."""
     parameters: PostgresParameters = declared.parameters
     binaries = find_binaries(str(declared.path(parameters.bindir)) if parameters.bindir else None, site.account)
-    roles = {
-        role: Credential(name=name, password=site.run.secret(secrets.token_urlsafe(PASSWORD_BYTES)))
-        for role, name in (
-            (Role.ADMIN, cluster.SUPERUSER),
-            (Role.OWNER, parameters.roles.owner),
-            (Role.APPLICATION, parameters.roles.application),
-        )
-    }
+    roles = _roles(parameters, site)
     group = Group()
 
     # What a template does not need: WAL files kept for later use would be copied at every start.
@@ -147,12 +209,23 @@ def _servers(declared: Declared, site: Site) -> dict[str, LocalPostgres]:
     return found
 
 
+def _roles(parameters: PostgresParameters, site: Site | DockerSite) -> dict[Role, Credential]:
+    """The three roles with passwords made for this run."""
+    return {
+        role: Credential(name=name, password=site.run.secret(secrets.token_urlsafe(PASSWORD_BYTES)))
+        for role, name in (
+            (Role.ADMIN, cluster.SUPERUSER),
+            (Role.OWNER, parameters.roles.owner),
+            (Role.APPLICATION, parameters.roles.application),
+        )
+    }
+
+
 def _start(primary: LocalPostgres, standbys: list[LocalPostgres], parameters: PostgresParameters, site: Site) -> None:
     if site.template is None:
         create_cluster(primary, site, checksums=parameters.checksums)
-        with session(primary.dsn(), timeout_seconds=60) as connection:
-            for extension in parameters.extensions:
-                _create_extension(connection, extension, primary)
+        where = f"PostgreSQL {primary.binaries.version} of {primary.binaries.bindir}"
+        _create_extensions(primary, parameters.extensions, where)
         return
     template = site.template / primary.name
     for server in (primary, *standbys):
@@ -175,7 +248,7 @@ def create_cluster(server: LocalPostgres, site: Site, *, checksums: bool) -> Non
     create_database(server)
 
 
-def create_database(server: LocalPostgres) -> None:
+def create_database(server: SqlServer) -> None:
     """Create the server's roles and its empty database."""
     owner = sql.Identifier(server.role_name(Role.OWNER))
     with session(server.dsn(database="postgres"), timeout_seconds=60) as connection:
@@ -186,7 +259,7 @@ def create_database(server: LocalPostgres) -> None:
         connection.execute(statement.format(sql.Identifier(server.database), owner))
 
 
-def start_with_passwords(server: LocalPostgres, old_password: str, site: Site) -> None:
+def start_with_passwords(server: LocalPostgres | DockerPostgres, old_password: str, site: Site | DockerSite) -> None:
     """Start a copy of a template: its passwords are replaced before anybody else knows its port."""
     wanted, server.roles = (
         server.roles,
@@ -206,17 +279,18 @@ def start_with_passwords(server: LocalPostgres, old_password: str, site: Site) -
     server.roles = wanted
 
 
-def _create_extension(connection: Connection, name: str, server: LocalPostgres) -> None:
-    try:
-        connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(sql.Identifier(name)))
-    except psycopg.Error as error:
-        reason = error.diag.message_primary or str(error)
-        raise StackError(
-            f"services.{server.name}: extension {name} cannot be created in PostgreSQL {server.binaries.version}"
-            f" of {server.binaries.bindir}: {reason}"
-        ) from error
+def _create_extensions(server: SqlServer, names: Sequence[str], where: str) -> None:
+    with session(server.dsn(), timeout_seconds=60) as connection:
+        for name in names:
+            try:
+                connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {} CASCADE").format(sql.Identifier(name)))
+            except psycopg.Error as error:
+                reason = error.diag.message_primary or str(error)
+                raise StackError(
+                    f"services.{server.name}: extension {name} cannot be created in {where}: {reason}"
+                ) from error
 
 
-def _discard(servers: list[LocalPostgres]) -> None:
+def _discard(servers: Sequence[LocalPostgres | DockerPostgres]) -> None:
     for server in reversed(servers):
         server.discard()

@@ -10,6 +10,9 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.spec.base import Spec
+from gonogo.stacks.docker.box import Box, Definition
+from gonogo.stacks.docker.images import Image
+from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.interfaces import KillProof
 from gonogo.stacks.local.processes import kill_tree
 from gonogo.stacks.local.site import Child, Site
@@ -19,6 +22,7 @@ from gonogo.stacks.started import Started
 
 PROGRAMS = ("redis-server", "valkey-server")
 HOST = "127.0.0.1"
+PORT = 6379
 START_SECONDS = 20.0
 POLL_SECONDS = 0.005
 
@@ -81,12 +85,63 @@ class LocalRedis:
     def _answers(self) -> bool:
         if not self.is_running():
             raise StackError(f"{self.name} did not start\n{self.log_tail(10)}")
+        return answers_ping(self.port)
+
+
+class DockerRedis:
+    """Implements Service."""
+
+    kind = "redis"
+
+    def __init__(self, name: str, image: Image, site: DockerSite) -> None:
+        self.name = name
+        command = ["redis-server", "--save", "", "--appendonly", "no"]
+        self._box = Box(site, Definition(service=name, image=image.id, command=command, port=PORT, alias=name))
+        self.port = self._box.port
+
+    def is_running(self) -> bool:
+        """Whether its container lives."""
+        return self._box.is_running()
+
+    def pids(self) -> tuple[int, ...]:
+        """Everything in its container."""
+        return self._box.host_pids()
+
+    def log_tail(self, lines: int = 40) -> str:
+        """The end of its output."""
+        return self._box.log_text(lines=lines).rstrip("\n")
+
+    def start(self, deadline: Deadline) -> None:
+        """Start it; returns when it answers PING."""
+        self._box.start()
+        self.port = self._box.port
         try:
-            with socket.create_connection((HOST, self.port), timeout=1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
+            deadline.within(START_SECONDS).poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers")
+        except DeadlineExceeded:
+            raise StackError(f"{self.name} did not start\n{self.log_tail(10)}") from None
+
+    def kill(self) -> KillProof:
+        """SIGKILL."""
+        return self._box.kill()
+
+    def close(self) -> None:
+        """End and remove it. Safe to call twice."""
+        self._box.remove()
+
+    def _answers(self) -> bool:
+        if not self.is_running():
+            raise StackError(f"{self.name} did not start\n{self.log_tail(10)}")
+        return answers_ping(self.port)
+
+
+def answers_ping(port: int) -> bool:
+    """Whether a Redis answers on a port of this host."""
+    try:
+        with socket.create_connection((HOST, port), timeout=1) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
 
 
 class RedisKind:
@@ -108,6 +163,17 @@ class RedisKind:
             references={"url": f"redis://{HOST}:{server.port}/0", "host": HOST, "port": str(server.port)},
             image=" ".join(version.stdout.split()[:3]),
         )
+
+    def docker(self, declared: Declared, site: DockerSite) -> Started:
+        """Start a container of the image, without persistence."""
+        image = site.images.find(declared.parameters.image, site.deadline)
+        server = DockerRedis(declared.name, image, site)
+        server.start(site.deadline)
+        references = {"url": f"redis://{declared.name}:{PORT}/0", "host": declared.name, "port": str(PORT)}
+        return Started(
+            service=server, close=server.close, references=references, image=image.evidence,
+            outside={"url": f"redis://{HOST}:{server.port}/0", "host": HOST, "port": str(server.port)},
+        )  # fmt: skip
 
 
 SERVICE = RedisKind()

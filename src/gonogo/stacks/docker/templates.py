@@ -1,0 +1,95 @@
+"""Filled data directories, kept as volumes so that the next start only copies them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gonogo.core.errors import StackError
+from gonogo.stacks.docker.engine import speaking
+from gonogo.stacks.docker.site import DockerSite, Template
+from gonogo.stacks.docker.volumes import copy_volume
+from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+    from gonogo.stacks.docker.server import DockerPostgres
+
+TEMPLATE = "org.gonogo.template"  # on volumes that outlive runs; its value is the template's key
+KEEP = 3
+
+
+class VolumeTemplates:
+    """The templates of this user on one engine: volumes there, passwords and locks in the user's cache."""
+
+    def __init__(self, cache: Path, client: DockerClient) -> None:
+        self._client = client
+        self._folder = cache / "docker" / "templates"
+        self._cached = Templates(cache / "docker")
+
+    @contextmanager
+    def building(self, key: str) -> Iterator[None]:
+        """Only one run builds a template at a time."""
+        with self._cached.building(key):
+            yield
+
+    @contextmanager
+    def in_use(self, key: str) -> Iterator[None]:
+        """Nobody removes the template meanwhile."""
+        with self._cached.in_use(key):
+            yield
+
+    def find(self, key: str) -> Template | None:
+        """A complete template, marked as used now."""
+        folder = self._cached.find(key)
+        if folder is None:
+            return None
+        names = {one.name: _volume(key, one.name) for one in folder.iterdir()}
+        with speaking("the volumes of templates cannot be looked for"):
+            there = {one.name for one in self._client.volumes.list(filters={"label": f"{TEMPLATE}={key}"})}
+        if not set(names.values()) <= there:
+            shutil.rmtree(folder)
+            return None
+        return Template(volumes=names, passwords={one: (folder / one / ADMIN_PASSWORD).read_text() for one in names})
+
+    def save(
+        self, key: str, servers: Mapping[str, DockerPostgres], passwords: Mapping[str, str], site: DockerSite
+    ) -> None:
+        """Keep the data of cleanly stopped servers."""
+        self._remove_volumes(key)  # of a build that was killed
+        fresh = self._folder / f".{key}.new"
+        shutil.rmtree(fresh, ignore_errors=True)
+        for name, server in servers.items():
+            with speaking(f"the template of {name} cannot be kept"):
+                self._client.volumes.create(_volume(key, name), labels={TEMPLATE: key})
+            copy_volume(site, server.image, server.volume, [_volume(key, name)], site.deadline)
+            (fresh / name).mkdir(mode=0o700, parents=True)
+            secret = fresh / name / ADMIN_PASSWORD
+            secret.touch(mode=0o600)
+            secret.write_text(passwords[name])
+        fresh.rename(self._folder / key)
+        self._prune(key)
+
+    def _prune(self, keep: str) -> None:
+        """Remove the oldest templates, unless somebody copies them now: theirs are kept until another time."""
+        folders = [one for one in self._folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
+        by_age = sorted(folders, key=lambda one: one.stat().st_mtime, reverse=True)
+        for folder in by_age[KEEP:]:
+            if folder.name != keep:
+                shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}.old-{os.getpid()}")))
+                with suppress(StackError):
+                    self._remove_volumes(folder.name)
+
+    def _remove_volumes(self, key: str) -> None:
+        with speaking(f"the volumes of template {key} cannot be removed"):
+            for volume in self._client.volumes.list(filters={"label": f"{TEMPLATE}={key}"}):
+                volume.remove(force=True)
+
+
+def _volume(key: str, service: str) -> str:
+    return f"gonogo-template-{key}-{service}"
