@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from docs_pages.commands import all_commands
 from docs_pages.extensions import shipped
-from docs_pages.text import cell, prose, table
+from docs_pages.text import cell, table
 from gonogo.core.outcome import Area, Kind, Severity
+from gonogo.core.registry import Registry
+from gonogo.drills import METHODS
+from gonogo.faults import FAULTS
+from gonogo.probes import PROBES
 from gonogo.spec.content import find_verifications
 from gonogo.stacks.runtimes import RUNTIMES
-from gonogo.stacks.services import SERVICES
 
 ABOUT = {
     Area.BACKUP: "restored, complete, answering, in time; what the declared schedule exposes",
@@ -70,18 +74,11 @@ def runtimes() -> str:
     return "\n".join(f"- `{name}`: {(module.__doc__ or '').splitlines()[0]}" for name, module, _ in shipped(RUNTIMES))
 
 
-def docker() -> str:
-    """What there is of the docker runtime."""
-    found = {name: module for name, module, _ in shipped(RUNTIMES)}
-    if "docker" not in found:
-        return (
-            "There is none in this version. The keys `image:` and `build:` of a stack file are for it; they are read"
-            " and not used."
-        )
-    kinds = ", ".join(f"`{name}`" for name, _, service in shipped(SERVICES) if hasattr(service, "docker"))
-    return (
-        f"{prose(found['docker'])}\n\nIt needs the extra `docker` and an engine that answers. The same stack file runs"
-        f" there, with the `image:` or `build:` of each service. Kinds of service that it runs: {kinds}."
+def extensions() -> str:
+    """The names of what measures, breaks and restores."""
+    told: dict[str, Registry[Any]] = {"Probes": PROBES, "Faults": FAULTS, "Drill methods": METHODS}
+    return "\n".join(
+        f"- {word}: {', '.join(f'`{name}`' for name, _, _ in shipped(registry))}" for word, registry in told.items()
     )
 
 
@@ -90,5 +87,5 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "areas": areas,
     "commands": commands,
     "runtimes": runtimes,
-    "docker": docker,
+    "extensions": extensions,
 }
