@@ -41,10 +41,10 @@ CACHE_REASON = "the embedded cache is not part of this release"
 
 def items() -> list[PlanItem]:
     """The plan of all three runs."""
-    return [*_checks(), *_exercises()]
+    return [*_checks_of_the_data(), *_checks_of_the_service(), *_exercises()]
 
 
-def _checks() -> list[PlanItem]:
+def _checks_of_the_data() -> list[PlanItem]:
     return [
         item(
             INDEX,
@@ -86,6 +86,11 @@ def _checks() -> list[PlanItem]:
             severity=Severity.CRITICAL,
             covers=("B2",),
         ),
+    ]
+
+
+def _checks_of_the_service() -> list[PlanItem]:
+    return [
         item(KNOWN, "Search finds the known answer", expect("hit_rate", "at_least", 0.95, unit="1"), area=Area.API),
         item(
             READY,
