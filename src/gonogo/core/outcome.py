@@ -104,11 +104,11 @@ class Capability(StrEnum):
     SQL = "sql"  # an administrator's session on the database
     APPLICATION = "application"  # the application answers through its contract
     SOURCE = "source"  # the application's source tree can be read
-    READ_LOGS = "read_logs"
+    READ_LOGS = "read_logs"  # the whole log of a service can be read
     CAPTURE = "capture"  # the server's log tells the application's own statements and parameters
     WRITE = "write"  # gonogo may write through the application and the database
-    KILL = "kill"
-    PAUSE = "pause"
+    KILL = "kill"  # a server's whole process tree can be killed, and proven gone
+    PAUSE = "pause"  # a server can be frozen and resumed
     PROMOTE = "promote"  # there is a standby that can be promoted
     RESTART_APPLICATION = "restart_application"
     SCRATCH_POSTGRES = "scratch_postgres"  # a fresh throw-away server of the same major version
