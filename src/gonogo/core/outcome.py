@@ -110,7 +110,7 @@ class Capability(StrEnum):
     KILL = "kill"  # a server's whole process tree can be killed, and proven gone
     PAUSE = "pause"  # a server can be frozen and resumed
     PROMOTE = "promote"  # there is a standby that can be promoted
-    RESTART_APPLICATION = "restart_application"
+    RESTART_APPLICATION = "restart_application"  # gracefully, with the same settings
     SCRATCH_POSTGRES = "scratch_postgres"  # a fresh throw-away server of the same major version
     SCRATCH_APPLICATION = "scratch_application"  # a second application instance on another database
     BACKUP_TOOLS = "backup_tools"  # pg_dump and pg_restore that fit the server
