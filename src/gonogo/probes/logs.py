@@ -47,7 +47,7 @@ class LogsProbe:
                     pass
         finally:
             talk.close()
-        lines = _lines(context, token)
+        lines = _lines(context, token, len(parameters.traffic))
         private = parameters.private.replace("{token}", token)
         secrets = _secrets(context.stack)
         text = "\n".join(lines)
@@ -61,11 +61,14 @@ class LogsProbe:
         yield Observation(name="lines_with_request_id", value=mentioned, unit="count", n=len(lines))
 
 
-def _lines(context: Context, token: str) -> list[str]:
-    """The log, once the traffic has reached it or long enough has been waited. Raises NotMeasurable."""
+def _lines(context: Context, token: str, requests: int) -> list[str]:
+    """The log, once all of the traffic has reached it or long enough has been waited. Raises NotMeasurable.
+
+    A line may be written after the answer was sent, and a container's log reaches its engine later still.
+    """
     application = context.stack.application()
     patience = context.deadline.within(ARRIVAL_SECONDS)
-    while token not in (text := application.log_text()) and not patience.expired:
+    while (text := application.log_text()).count(f'"{token}"') < requests and not patience.expired:
         patience.sleep(0.05)
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
