@@ -44,6 +44,9 @@ class ExpectationResult:
     subjects: tuple[str, ...] = ()
 
 
+LONGEST_WAIVER_DAYS = 180  # a permission that ends later than this is none: it would be forgotten
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
     """A dated, owned permission for one item to fail. `expires` is an ISO date, UTC, inclusive."""

@@ -101,6 +101,8 @@ def _rule(expectation: Expectation, observation: Observation) -> Ruling:
     value = observation.value
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Outcome.UNKNOWN, observation.detail or f"{observation.name} has no value"
+    if observation.n is None and expectation.min_n > 1:
+        return Outcome.UNKNOWN, f"nobody counted the samples, at least {expectation.min_n} are needed"
     if observation.n is not None and observation.n < expectation.min_n:
         return Outcome.UNKNOWN, f"only {observation.n} samples, at least {expectation.min_n} are needed"
     if expectation.unit and observation.unit not in {"", expectation.unit}:

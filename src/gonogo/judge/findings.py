@@ -16,7 +16,7 @@ from gonogo.core.event import (
     ObservationMade,
     TimelineDrawn,
 )
-from gonogo.core.finding import ExpectationResult, Finding, Waiver
+from gonogo.core.finding import LONGEST_WAIVER_DAYS, ExpectationResult, Finding, Waiver
 from gonogo.core.observation import Observation, Timeline
 from gonogo.core.outcome import Outcome
 from gonogo.core.plan import PlanItem, ResolvedPolicy
@@ -51,7 +51,8 @@ def sort_events(events: Iterable[Logged]) -> RunLog:
             case ItemStarted(id=item):
                 log.items[item].started_at, log.items[item].started_s = logged.at, logged.t
             case ObservationMade(id=item, observation=observation):
-                log.items[item].observations.append(observation)
+                if log.items[item].finished is None:  # one that was given up may see the stack end around it
+                    log.items[item].observations.append(observation)
             case TimelineDrawn(id=item, timeline=timeline):
                 log.items[item].timeline = timeline
             case ItemFinished(id=item) as finished:
@@ -72,6 +73,9 @@ def judge_item(item: PlanItem, log: ItemLog, policy: ResolvedPolicy, as_of: date
     finished = log.finished
     results = _results(item, log)
     outcome, reason = _outcome(item, log, results)
+    waiver = _waiver(item.id, policy, as_of.date()) if outcome is Outcome.FAIL else None
+    if outcome is Outcome.FAIL and waiver is None:
+        reason += _void_waivers(item.id, policy)
     return Finding(
         id=item.id,
         kind=item.kind,
@@ -92,7 +96,7 @@ def judge_item(item: PlanItem, log: ItemLog, policy: ResolvedPolicy, as_of: date
         started_at=log.started_at,
         started_s=log.started_s,
         duration_s=finished.seconds if finished else None,
-        waiver=_waiver(item.id, policy, as_of.date()) if outcome is Outcome.FAIL else None,
+        waiver=waiver,
     )
 
 
@@ -127,8 +131,17 @@ def _outcome(item: PlanItem, log: ItemLog, results: tuple[ExpectationResult, ...
 
 
 def _waiver(item_id: str, policy: ResolvedPolicy, today: date) -> Waiver | None:
-    """The waiver that covers the item today; the expiry day itself still counts."""
+    """The waiver that covers the item today: its last day still counts, and one that ends out of sight does not."""
     for waiver in policy.waivers:
-        if waiver.id == item_id and date.fromisoformat(waiver.expires) >= today:
+        days = (date.fromisoformat(waiver.expires) - today).days
+        if waiver.id == item_id and 0 <= days <= LONGEST_WAIVER_DAYS:
             return waiver
     return None
+
+
+def _void_waivers(item_id: str, policy: ResolvedPolicy) -> str:
+    """That there is a waiver which does not count, for the reason: else people look for the mistake elsewhere."""
+    ends = [waiver.expires for waiver in policy.waivers if waiver.id == item_id]
+    if not ends:
+        return ""
+    return f"; its waiver until {ends[0]} does not count: it has ended, or ends in more than {LONGEST_WAIVER_DAYS} days"

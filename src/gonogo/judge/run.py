@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from gonogo.core.event import HarnessFailed, ItemFinished, RunFinished, RunInterrupted, RunStarted, StackFailed
 from gonogo.core.finding import Finding
 from gonogo.core.outcome import Verdict
-from gonogo.core.plan import JudgingContext, Plan, ResolvedPolicy
+from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.judge.findings import judge_item, sort_events
 from gonogo.judge.judgement import Judgement, StackSummary
 from gonogo.judge.scorecard import area_scores, overall_coverage, overall_score
@@ -32,10 +33,12 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
     plan = Plan.from_json(plan_json) if plan_json else Plan(items=())
     used = policy or context.policy
     log = sort_events(events)
-    findings = tuple(judge_item(item, log.items[item.id], used, instant) for item in plan.items)
+    items = plan.items if policy is None else tuple(_regated(item, policy) for item in plan.items)
+    findings = tuple(judge_item(item, log.items[item.id], used, instant) for item in items)
     unhealed = tuple(f"{item}: {fault}: {reason}" for (item, fault), reason in log.open_faults.items())
     errors = _harness_errors(events, planned=plan_json is not None)
-    stopped = _stopped(events)
+    stale_after = datetime.fromisoformat(context.as_of) + timedelta(seconds=used.max_age_s or DEFAULT_VALIDITY_S)
+    stopped = _stopped(events) or _too_old(instant, stale_after)
     ruling = rule(findings, used, partial=context.partial, stopped=stopped, broken=(*unhealed, *errors))
     whole = context.partial is None
     areas = area_scores(findings, used.areas if whole else {})
@@ -57,7 +60,7 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
         verdict=ruling.verdict,
         exit_code=int(ruling.exit_code),
         headline=ruling.headline,
-        valid_until=_valid_until(ruling.verdict, instant, used, findings),
+        valid_until=_valid_until(ruling.verdict, stale_after, findings),
         interrupted=_interrupted(events),
         unhealed=unhealed,
         harness_errors=errors,
@@ -116,11 +119,20 @@ def _stack(context: JudgingContext, facts: dict[str, Any]) -> StackSummary:
     )
 
 
-def _valid_until(verdict: Verdict, as_of: datetime, policy: ResolvedPolicy, findings: Sequence[Finding]) -> str | None:
+def _regated(item: PlanItem, policy: ResolvedPolicy) -> PlanItem:
+    """The item as another policy gates it: the plan was made by the run's own."""
+    return replace(item, gating=item.severity in policy.gates or item.id in policy.require)
+
+
+def _too_old(as_of: datetime, stale_after: datetime) -> str | None:
+    """Why the evidence says nothing about the judging instant any more: its age counts from the run, not from now."""
+    return f"the evidence is too old: it counted until {stale_after.isoformat()}" if as_of > stale_after else None
+
+
+def _valid_until(verdict: Verdict, until: datetime, findings: Sequence[Finding]) -> str | None:
     """A GO holds until its evidence is too old or a waiver it rests on ends."""
     if verdict is not Verdict.GO:
         return None
-    until = as_of + timedelta(seconds=policy.max_age_s or DEFAULT_VALIDITY_S)
     ends = [datetime.fromisoformat(f"{one.waiver.expires}T23:59:59+00:00") for one in findings if one.waiver]
     return min([until, *ends]).isoformat(timespec="seconds")
 

@@ -72,10 +72,11 @@ def _holds(finding: Finding, policy: ResolvedPolicy) -> bool:
 
 
 def _absent(findings: Sequence[Finding], policy: ResolvedPolicy, partial: str | None) -> tuple[str, ...]:
-    """Required items that the suite does not even hold."""
+    """Required items that the suite does not even hold, or that the stack file calls itself too small for."""
     if partial:
         return ()
-    present = {finding.id for finding in findings if not _skipped_for(finding, SkipReason.DESELECTED)}
+    elsewhere = (SkipReason.DESELECTED, SkipReason.NOT_APPLICABLE)
+    present = {one.id for one in findings if not any(_skipped_for(one, reason) for reason in elsewhere)}
     return tuple(required for required in policy.require if required not in present)
 
 
@@ -102,10 +103,14 @@ def _not_proven(findings: Sequence[Finding], policy: ResolvedPolicy, partial: st
         if _skipped_for(finding, SkipReason.UNSUPPORTED):
             why = accepted(finding.id, policy)
             reason += f"; accepted by the policy: {why}" if why else "; not accepted by the policy"
+        elif finding.id in policy.require:
+            reason += "; required by the policy"
         rows.append(NotProven(id=finding.id, reason=reason))
+    told = {row.id for row in rows}
     rows += [
         NotProven(id=one, reason="required by the policy, absent from the suite")
         for one in _absent(findings, policy, partial)
+        if one not in told
     ]
     return tuple(rows)
 

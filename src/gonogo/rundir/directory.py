@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.errors import UsageError
-from gonogo.core.event import Event, event_from_json
+from gonogo.core.event import Event, HarnessFailed, event_from_json
 from gonogo.core.redact import Redactor
 from gonogo.rundir.failpoint import failpoint
 from gonogo.rundir.files import append_line, to_json, write_atomically
@@ -93,11 +93,15 @@ class Logged:
 
 
 def read_events(path: Path) -> Iterator[Logged]:
-    """The events of a run, in order. A last line cut by a kill is left out; other broken lines raise UsageError."""
+    """The events of a run, in order. A last line cut by a kill is left out; other broken lines raise UsageError.
+
+    Where events are missing a failure of gonogo takes their place: nobody knows what they said.
+    """
     file = path / EVENTS
     if not file.is_file():
         raise UsageError(f"{path} is not a run directory: it has no {EVENTS}")
     lines = file.read_bytes().split(b"\n")
+    expected = 1
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -107,6 +111,10 @@ def read_events(path: Path) -> Iterator[Logged]:
             if number == len(lines):
                 return
             raise UsageError(f"{file}:{number}: broken event: {error}") from error
+        if record["seq"] != expected:
+            lost = HarnessFailed(reason=f"events are missing: number {expected} should follow, found {record['seq']}")
+            yield Logged(sequence=record["seq"], t=record["t"], at=record["at"], event=lost)
+        expected = record["seq"] + 1
         event = event_from_json(record["event"], record)
         if event is not None:
             yield Logged(sequence=record["seq"], t=record["t"], at=record["at"], event=event)

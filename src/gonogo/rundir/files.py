@@ -9,10 +9,21 @@ from typing import Any
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line and fsync it. The file is created private."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    """Append one line and fsync it, whole or not at all: on a full disk the kernel may take a part of it.
+
+    The file is created private. What a killed writer left of a line is ended first.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, (line + "\n").encode())
+        size = os.fstat(descriptor).st_size
+        begun = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        data = ("\n" * begun + line + "\n").encode()
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
