@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from docs_pages.commands import all_commands
 from docs_pages.extensions import shipped
 from docs_pages.text import cell, table
 from gonogo.core.outcome import Area, Kind, Severity
-from gonogo.core.registry import Registry
-from gonogo.drills import METHODS
-from gonogo.faults import FAULTS
-from gonogo.probes import PROBES
 from gonogo.spec.content import find_verifications
 from gonogo.stacks.runtimes import RUNTIMES
 
@@ -74,18 +69,9 @@ def runtimes() -> str:
     return "\n".join(f"- `{name}`: {(module.__doc__ or '').splitlines()[0]}" for name, module, _ in shipped(RUNTIMES))
 
 
-def extensions() -> str:
-    """The names of what measures, breaks and restores."""
-    told: dict[str, Registry[Any]] = {"Probes": PROBES, "Faults": FAULTS, "Drill methods": METHODS}
-    return "\n".join(
-        f"- {word}: {', '.join(f'`{name}`' for name, _, _ in shipped(registry))}" for word, registry in told.items()
-    )
-
-
 BLOCKS: dict[str, Callable[[], str]] = {
     "counts": counts,
     "areas": areas,
     "commands": commands,
     "runtimes": runtimes,
-    "extensions": extensions,
 }

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import click
 import pytest
+import yaml
 
 from gonogo.cli import main
 from gonogo.core.outcome import ExitCode, Kind
@@ -25,7 +26,7 @@ from gonogo.stacks.services import declared_services
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 EXAMPLES = ROOT / "docs/examples/content"
-SKIPPED = {".venv", "node_modules", "reports", ".hypothesis", ".pytest_cache", ".git"}
+OUTPUT = {"reports", "runs", "gonogo-demo", "dist", "build", "venv"}
 FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)$", re.DOTALL | re.MULTILINE)
 INLINE_CODE = re.compile(r"(`+).+?\1", re.DOTALL)
 LINK = re.compile(r"!?\[[^\]\[]*\]\((?P<target>[^()\s]+)\)")
@@ -37,8 +38,8 @@ KINDS = {*VERIFICATIONS, "stack", "suite", "policy"}
 
 def pages() -> list[Path]:
     """Every Markdown file of the project."""
-    found = sorted(ROOT.rglob("*.md"))
-    return [path for path in found if not SKIPPED & set(path.relative_to(ROOT).parts)]
+    tops = [top for top in ROOT.iterdir() if top.is_dir() and not top.name.startswith(".") and top.name not in OUTPUT]
+    return sorted([*ROOT.glob("*.md"), *(path for top in tops for path in top.rglob("*.md"))])
 
 
 def name(path: Path) -> str:
@@ -110,6 +111,13 @@ def test_a_dead_link_is_noticed() -> None:
     assert dead(README, "docs/README.md#no-such-heading")
     assert dead(README, "../outside")
     assert not dead(README, "docs/README.md#guide")
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_every_yaml_on_a_page_can_be_parsed(page: Path) -> None:
+    for match in FENCE.finditer(page.read_text()):
+        if match["info"].split(" ")[0] == "yaml":
+            assert yaml.safe_load(match["body"]) is not None, match["body"]
 
 
 def test_every_marked_example_is_of_a_known_kind() -> None:
