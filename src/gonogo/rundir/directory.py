@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -60,16 +60,16 @@ class RunDirectory:
                 "t": round(at, 6),
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
                 "event": type(event).__name__,
-                **event.to_json(),
+                **self.redactor.data(event.to_json()),
             }
-            append_line(self.path / EVENTS, self.redactor.text(json.dumps(record, ensure_ascii=False)))
+            append_line(self.path / EVENTS, json.dumps(record, ensure_ascii=False))
             failpoint("event", self._sequence)
         for listener in self.listeners:
             listener(at, event)
 
     def write(self, name: str, record: Any) -> None:
         """Write a JSON file of the run, redacted, atomically."""
-        write_atomically(self.path / name, self.redactor.text(to_json(record)).encode())
+        write_atomically(self.path / name, to_json(self.redactor.data(record)).encode())
 
     def artifact(self, name: str, content: bytes | str) -> str:
         """Keep evidence; returns its path below the run directory. `name` may hold folders, never `..`."""
@@ -153,8 +153,3 @@ class Recorder:
     def elapsed_s(self, monotonic: float | None = None) -> float:
         """Seconds since the run started."""
         return self.directory.elapsed_s(monotonic)
-
-
-def redacted(mapping: Mapping[str, str], redactor: Redactor) -> dict[str, str]:
-    """A mapping with redacted values, for facts and evidence."""
-    return {key: redactor.text(value) for key, value in mapping.items()}

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from gonogo.core.errors import UsageError
-from gonogo.core.event import ItemProgressed, ItemStarted, RunStarted
+from gonogo.core.event import ItemProgressed, ItemStarted, PlanMade, RunStarted
+from gonogo.core.outcome import Severity
 from gonogo.rundir.directory import RunDirectory, read_events
 from gonogo.rundir.state import RunIdentity, RunState, boot_id, dead_runs, held_runs, open_records
 
@@ -51,6 +52,20 @@ def test_secrets_reach_neither_events_nor_artefacts(tmp_path: Path) -> None:
     assert "hunter22" not in text
     assert "pw12" not in text
     assert "abcd" not in text
+
+
+def test_masking_leaves_every_document_readable(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path / "run", run_id="r")
+    for secret in ('quo"ted\\', "1000", "true", "critical"):
+        directory.redactor.register(secret)
+    directory.append(ItemProgressed(id="a", message='the key quo"ted\\ and password=abcd'))
+    directory.append(PlanMade(items=1000, to_run=1000, predicted_s=1000.5))
+    directory.write("plan.json", {"severity": Severity.CRITICAL, "gating": True, "rows": 1000, "dsn": "password=abcd"})
+    told, made = (one.event for one in read_events(directory.path))
+    assert told == ItemProgressed(id="a", message="the key **** and password=****")
+    assert made == PlanMade(items=1000, to_run=1000, predicted_s=1000.5)
+    plan = json.loads((directory.path / "plan.json").read_text())
+    assert plan == {"severity": "critical", "gating": True, "rows": 1000, "dsn": "password=****"}
 
 
 def test_an_artefact_cannot_leave_the_run_directory(tmp_path: Path) -> None:
