@@ -121,7 +121,10 @@ class ItemRunner:
                 self._check(self._context(check, context.deadline.within(STEADY_STATE_S), recorder), check, {})
             except NotMeasurable as error:
                 return f"{identifier}: {error}"
-            for expectation in resolved_expectations(check, self.inputs.objectives):
+            expectations = resolved_expectations(check, self.inputs.objectives)
+            if not expectations:
+                return f"{identifier} expects nothing"
+            for expectation in expectations:
                 result = judge_expectation(expectation, recorder.observations, None)
                 if result.outcome is not Outcome.PASS:
                     return f"{identifier}: {result.observation} is {result.actual}, expected {result.expected}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def run_chaos(
     _heal_leftovers(context)
     if reason := steady_state():
         raise NotMeasurable(f"the steady state is not there before the fault: {reason}")
-    story = Story(began_at=time.monotonic())
+    story = Story(began_at=time.monotonic(), steady_checks=len(spec.steady_state))
     with Beneath(context, spec, load) as beneath:
         _break_and_heal(context, armed, story)
         _await_recovery(context, beneath, story)
@@ -108,8 +109,7 @@ def _break_and_heal(context: Context, armed: Sequence[Armed], story: Story) -> N
     finally:
         story.heal_began_at = time.monotonic()
         try:
-            for name, fault in reversed(injected):
-                _heal(context, name, fault)
+            _heal_all(context, injected)
         finally:
             story.healed_at = time.monotonic()
 
@@ -132,6 +132,13 @@ def _inject(context: Context, one: Armed, story: Story) -> Injected:
     return injected
 
 
+def _heal_all(context: Context, injected: Sequence[tuple[str, Injected]]) -> None:
+    """Newest first; one that cannot be healed keeps none of the others from it."""
+    with ExitStack() as healing:
+        for name, fault in injected:
+            healing.callback(_heal, context, name, fault)
+
+
 def _heal(context: Context, name: str, injected: Injected) -> None:
     try:
         proof = injected.heal(unhurried(context))
@@ -151,8 +158,7 @@ def _tell_unhealed(context: Context, name: str, error: Exception) -> None:
 def _heal_leftovers(context: Context) -> None:
     """What an earlier scenario of this run left broken; where that cannot be helped, nothing is measured on top."""
     leftovers: list[tuple[str, Injected]] = context.cache.pop(LEFTOVERS, [])
-    for name, injected in leftovers:
-        _heal(context, name, injected)
+    _heal_all(context, leftovers[::-1])
 
 
 def _await_recovery(context: Context, beneath: Beneath, story: Story) -> None:

@@ -37,6 +37,7 @@ class Story:
     recovered_at: float | None = None
     gave_up_at: float = 0.0  # until when recovery was waited for
     ended_at: float = 0.0
+    steady_checks: int = 0  # how many checks the steady state is made of; without any nothing is said of it
     unsteady: str | None = None  # why the steady state was not reached again
 
     @property
@@ -57,13 +58,16 @@ def observations(story: Story, beneath: Beneath) -> Iterator[Observation]:
         name="recovered", value=recovered, n=1,
         detail="" if recovered else f"no lasting recovery within {seconds:.0f} s of healing",
     )  # fmt: skip
-    yield Observation(name="recovery_seconds", value=max(0.0, seconds), unit="s", n=1, load_sensitive=recovered)
+    yield Observation(
+        name="recovery_seconds", value=max(0.0, seconds), unit="s", n=1, load_sensitive=recovered,
+        lower_bound=not recovered,
+    )  # fmt: skip
     yield Observation(
         name="steady_state_again",
-        value=story.unsteady is None,
-        n=1,
+        value=False if story.unsteady else True if story.steady_checks else None,
+        n=max(story.steady_checks, bool(story.unsteady)),
         load_sensitive=recovered,
-        detail=story.unsteady or "",
+        detail=story.unsteady or ("" if story.steady_checks else "the scenario names no check of its steady_state"),
     )
 
 
@@ -95,7 +99,7 @@ def _of_searches(story: Story, beneath: Beneath) -> Iterator[Observation]:
     resumed = silence[1] in rights
     yield Observation(
         name="search_outage", value=silence[1] - silence[0], unit="s", n=len(rights), load_sensitive=resumed,
-        detail="" if resumed else "no right answer came any more",
+        lower_bound=not resumed, detail="" if resumed else "no right answer came any more",
     )  # fmt: skip
     meanwhile = [one for one in replies if one.ended_at > story.broke_at and one.sent_at < story.heal_began_at]
     yield from _of_errors(meanwhile)
@@ -130,13 +134,14 @@ def _of_readiness(story: Story, beneath: Beneath) -> Iterator[Observation]:
     red = red if red and red.ended_at <= story.healed_at else None
     yield Observation(
         name="readiness_red_after", value=(red.ended_at if red else story.heal_began_at) - story.broke_at, unit="s",
-        n=len(states), load_sensitive=red is not None,
+        n=len(states), load_sensitive=red is not None, lower_bound=red is None,
         detail=f"answered {red.status or red.detail}" if red else "it called itself ready all the time",
     )  # fmt: skip
     green = beneath.ready_since(story.heal_began_at)
     yield Observation(
         name="readiness_green_after", value=max(0.0, (green or story.gave_up_at) - story.healed_at), unit="s",
-        n=len(states), load_sensitive=green is not None, detail="" if green else "it did not call itself ready again",
+        n=len(states), load_sensitive=green is not None, lower_bound=green is None,
+        detail="" if green else "it did not call itself ready again",
     )  # fmt: skip
 
 
@@ -146,7 +151,7 @@ def _write_outage(story: Story, ledger: Ledger) -> Observation:
     resumed = any(one.ended_at >= first for one in acknowledged)
     return Observation(
         name="write_outage", value=first - last, unit="s", n=len(acknowledged), load_sensitive=resumed,
-        detail="" if resumed else "no write was acknowledged any more",
+        lower_bound=not resumed, detail="" if resumed else "no write was acknowledged any more",
     )  # fmt: skip
 
 

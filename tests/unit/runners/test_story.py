@@ -120,3 +120,21 @@ def test_a_wrong_answer_ends_a_streak_and_a_rate_limit_does_not() -> None:
 
     assert streak([right(1), limited, right(2)], after=0.0, length=2, good=good) == right(1)
     assert streak([right(1), wrong(1.5), right(2)], after=0.0, length=2, good=good) is None
+
+
+def test_what_was_never_reached_is_known_only_from_below() -> None:
+    """An outage that goes on is at least as long as it was watched: no limit above that can hold."""
+    lost = story(recovered_at=None, gave_up_at=20.0)
+    seen = observed(lost, [right(9), refused(11), refused(17)], [ready(9), ready(11), ready(14)])
+
+    for name in ("search_outage", "recovery_seconds", "readiness_red_after", "readiness_green_after"):
+        assert seen[name].lower_bound, name
+    back = observed(story(), [right(9), refused(11), right(17)], [ready(9), refused(11), *map(ready, range(17, 23))])
+    for name in ("search_outage", "recovery_seconds", "readiness_red_after", "readiness_green_after"):
+        assert not back[name].lower_bound, name
+
+
+def test_a_steady_state_of_no_checks_says_nothing() -> None:
+    assert observed(story(), [right(9)])["steady_state_again"].value is None
+    assert observed(story(steady_checks=1), [right(9)])["steady_state_again"].value is True
+    assert observed(story(steady_checks=1, unsteady="it is down"), [right(9)])["steady_state_again"].value is False
