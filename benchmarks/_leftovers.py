@@ -5,47 +5,30 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
 LISTENING = "0A"
-ATTACHED = 6  # column of /proc/sysvipc/shm
 NEIGHBOUR_SECONDS = 5.0
 LABEL = "org.gonogo.run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Host:
-    """What was there before a run."""
-
-    mounts: frozenset[str]
-    segments: frozenset[str]  # System V shared memory that nobody is attached to, by id
-    shared_files: frozenset[str]  # of /dev/shm, not mapped by anybody
-    containers: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """A living run: its processes (pid, start) and the inodes of the sockets on which they listen."""
+    """What was seen of a run while it lived: processes (pid, start) and inodes of the sockets on which they listen."""
 
-    processes: frozenset[tuple[int, str]]
-    sockets: frozenset[str]
+    processes: frozenset[tuple[int, str]] = frozenset()
+    sockets: frozenset[str] = frozenset()
 
-
-def host() -> Host:
-    """What there is now that could be somebody's leftover."""
-    return Host(
-        mounts=frozenset(line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()),
-        segments=frozenset(_segments()),
-        shared_files=frozenset(_shared_files()),
-        containers=frozenset(_containers()),
-    )
+    def __or__(self, other: Traces) -> Traces:
+        return Traces(processes=self.processes | other.processes, sockets=self.sockets | other.sockets)
 
 
 def traces_of(root: int) -> Traces:
-    """Of a process and everything below it."""
+    """Of a process and everything below it, now."""
     parents = {pid: parent for pid in _pids() if (parent := _stat(pid, 1)) is not None}
     tree = {str(root)}
     while more := {pid for pid, parent in parents.items() if parent in tree} - tree:
@@ -56,28 +39,38 @@ def traces_of(root: int) -> Traces:
     )
 
 
-def left(before: Host, traces: Traces, folder: str) -> list[str]:
-    """What is still there of a run, one sentence each."""
+def shared_files() -> frozenset[str]:
+    """Files of /dev/shm that no process has mapped."""
+    names = {str(path) for path in Path("/dev/shm").rglob("*") if path.is_file()}
+    for pid in _pids() if names else []:
+        with suppress(OSError):
+            maps = (PROC / pid / "maps").read_text()
+            names = {name for name in names if name not in maps}
+    return frozenset(names)
+
+
+def left(traces: Traces, folder: str, run_ids: Iterable[str], shared_before: frozenset[str]) -> list[str]:
+    """What is still there of a run, one sentence each. Neighbours on the host do not count.
+
+    `shared_before`: `shared_files()` before the run. Nobody says whose such a file is: one that stays counts.
+    """
+    pids = {pid for pid, _ in traces.processes}
     living = [pid for pid, start in sorted(traces.processes) if _stat(str(pid), 19) == start]
     found = [f"process {pid}" for pid in living]
     found += [f"process {pid} names {folder}" for pid in _pids() if int(pid) not in living and _names(pid, folder)]
     found += [f"listening socket {inode}" for inode in sorted(traces.sockets & frozenset(_listening()))]
-    return found + _new_and_lasting(before)
+    found += [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if folder in line]
+    found += [f"segment {segment} of process {creator}" for segment, creator in _segments() if creator in pids]
+    found += [f"container {one}" for run_id in run_ids for one in _containers(run_id)]
+    return found + [f"file {one}" for one in sorted(_lasting(shared_before))]
 
 
-def _new_and_lasting(before: Host) -> list[str]:
-    """What is new on the host and stays: a neighbour's run cleans up what is its own, and nobody what is ours."""
+def _lasting(shared_before: frozenset[str]) -> frozenset[str]:
+    """Files of /dev/shm that are new and stay: those of a neighbour that is just at work go."""
     limit = time.monotonic() + NEIGHBOUR_SECONDS
-    while found := list(_new(before, host())):
-        if time.monotonic() > limit:
-            break
+    while (found := shared_files() - shared_before) and time.monotonic() < limit:
         time.sleep(0.2)
     return found
-
-
-def _new(before: Host, now: Host) -> Iterator[str]:
-    for kind in ("mounts", "segments", "shared_files", "containers"):
-        yield from (f"{kind}: {one}" for one in sorted(getattr(now, kind) - getattr(before, kind)))
 
 
 def _pids() -> list[str]:
@@ -121,29 +114,17 @@ def _listening() -> Iterator[str]:
                 yield fields[9]
 
 
-def _segments() -> Iterator[str]:
+def _segments() -> Iterator[tuple[str, int]]:
+    """System V shared memory: id and the process that made it."""
     for line in (PROC / "sysvipc/shm").read_text().splitlines()[1:]:
         fields = line.split()
-        if fields[ATTACHED] == "0":
-            yield fields[1]
+        yield fields[1], int(fields[4])
 
 
-def _shared_files() -> set[str]:
-    """Files of /dev/shm that no process has mapped."""
-    names = {str(path) for path in Path("/dev/shm").rglob("*") if path.is_file()}
-    for pid in _pids() if names else []:
-        try:
-            maps = (PROC / pid / "maps").read_text()
-        except OSError:
-            continue
-        names = {name for name in names if name not in maps}
-    return names
-
-
-def _containers() -> list[str]:
-    """Containers with gonogo's label; none where no engine answers."""
+def _containers(run_id: str) -> list[str]:
+    """Containers with a run's label; none where no engine answers."""
     if shutil.which("docker") is None:
         return []
-    command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}"]
+    command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={run_id}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     return done.stdout.split() if done.returncode == 0 else []

@@ -6,25 +6,26 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks._gonogo import gonogo, starting
-from benchmarks._leftovers import Host, Traces, host, left, traces_of
+from benchmarks._leftovers import Traces, left, shared_files, traces_of
 from benchmarks._result import Claim, Options, Result, Table
 
 SEED = 20_261_124
 FIRST_SECONDS, LAST_SECONDS = 0.2, 80.0  # a whole gate takes about this long; one that has ended is not counted
+LOOK_SECONDS = 0.25
 TRIES = 3  # runs at most for one that is killed before it ended
 JUDGED = {1, 3, 4}  # a killed run is never GO
 
 LOOKED = f"""\
 Moments are uniform over a gate's length (seed {SEED}). What is left is found by looking at the host, not by asking
-gonogo: the processes and listening sockets seen at the moment of the kill; whatever works in, or names, a folder of the
-run; mounts, System V segments and files of /dev/shm that nobody uses and that were not there before; containers with
-gonogo's label."""
+gonogo: processes, listening sockets and System V segments of all processes that were seen below the run while it lived;
+whatever works in, or names, a folder of the run; mounts of it; new files of /dev/shm that nobody uses; containers with
+the run's label; state and scratch folders. Processes and sockets are those of the moment of the kill."""
 
 
 def measure(options: Options) -> Result:
@@ -91,31 +92,34 @@ def _kill(ours: Path, after: float) -> Kill | None:
     """Start a gate, kill it, clean up, look. None when it had ended before."""
     environment = {"GONOGO_STATE": str(ours / "state"), "GONOGO_SCRATCH": str(ours)}
     ours.mkdir(mode=0o711)
-    before, out = host(), ours / "out"
+    shared, out, traces = shared_files(), ours / "out", Traces()
     with starting("gate", "--runtime", "embedded", "--quiet", "--out", out, environment=environment) as process:
-        time.sleep(after)
-        traces = traces_of(process.pid)
+        moment = time.monotonic() + after
+        while (remaining := moment - time.monotonic()) > 0:
+            time.sleep(min(remaining, LOOK_SECONDS))
+            traces |= (now := traces_of(process.pid))
         if process.poll() is not None:
             return None
         process.kill()
         process.wait()
+    run_ids = [entry.name for entry in (ours / "state" / "runs").glob("*")]
     healed, cleaned = gonogo("heal", environment=environment), gonogo("clean", environment=environment)
     log = out / "events.ndjson"
     return Kill(
         after_seconds=after,
         events=log.read_bytes().count(b"\n") if log.is_file() else 0,
-        processes=len(traces.processes),
-        sockets=len(traces.sockets),
+        processes=len(now.processes),
+        sockets=len(now.sockets),
         codes=(healed.code, cleaned.code),
         judge=gonogo("judge", out).code if log.is_file() else None,
-        left=_left(before, traces, ours, environment),
+        left=[*left(traces, str(ours), run_ids, shared), *_folders(ours)],
     )
 
 
-def _left(before: Host, traces: Traces, ours: Path, environment: Mapping[str, str]) -> list[str]:
-    folders = [Path(environment["GONOGO_STATE"]) / "runs", ours / f"gonogo-{os.getuid()}"]
-    entries = [f"folder {entry}" for folder in folders if folder.is_dir() for entry in folder.iterdir()]
-    return [*left(before, traces, str(ours)), *entries]
+def _folders(ours: Path) -> list[str]:
+    """State and scratch folders of runs."""
+    tops = [ours / "state" / "runs", ours / f"gonogo-{os.getuid()}"]
+    return [f"folder {entry}" for top in tops if top.is_dir() for entry in top.iterdir()]
 
 
 def _table(kills: Sequence[Kill]) -> Table:
