@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gonogo.core.errors import GonogoError
-from gonogo.faults import FAULTS, FaultDidNotHeal
+from gonogo.faults import FAULTS
 from gonogo.rundir.state import PastRun, UndoRecord, dead_runs
 from gonogo.stacks.cleanup import kill_marked, leftovers
 from gonogo.stacks.undo import UNDOS
@@ -72,8 +71,8 @@ def _undo(run: PastRun, record: UndoRecord, found: Recovery, undo: Callable[[Und
     what = f"run {run.identity.run_id}: {record.kind} {_words(record)}"
     try:
         undo(record)
-    except (GonogoError, FaultDidNotHeal, OSError) as error:
-        found.problems.append(f"{what}: {error}")
+    except Exception as error:  # noqa: BLE001 - one record that cannot be undone must not keep the others from it
+        found.problems.append(f"{what}: {str(error) or type(error).__name__}")
         return
     run.mark_undone(record)
     found.undone.append(what)

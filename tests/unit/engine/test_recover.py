@@ -1,0 +1,45 @@
+"""`clean` deals with every record that it can, and says which it cannot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gonogo.engine.recover import clean
+from gonogo.rundir.state import RunIdentity, RunState
+
+
+@pytest.fixture(autouse=True)
+def _folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GONOGO_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("GONOGO_SCRATCH", str(tmp_path))
+
+
+def a_dead_run(tmp_path: Path, *kinds: str) -> None:
+    """A run that was killed after it had recorded what it was about to do."""
+    identity = RunIdentity(
+        run_id="20261124-000000-dead00", run_directory=str(tmp_path / "run"), scratch=str(tmp_path / "scratch"),
+        pid=0, boot_id="",
+    )  # fmt: skip
+    state = RunState(identity)
+    for kind in kinds:
+        state.intend(kind, {})
+    state.close(forget=False)
+
+
+def test_a_run_that_was_killed_while_the_model_was_away_is_forgotten(tmp_path: Path) -> None:
+    a_dead_run(tmp_path, "llm_stub")
+    found = clean()
+    assert (found.problems, len(found.undone)) == ([], 1)
+    assert clean().runs == []
+
+
+def test_a_record_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
+    """A scratch record without its path, as another version may have written it."""
+    a_dead_run(tmp_path, "llm_stub", "scratch", "llm_stub")
+    found = clean()
+    assert len(found.undone) == 2
+    assert len(found.problems) == 1
+    assert "scratch" in found.problems[0]
+    assert [path.name for path in (tmp_path / "state" / "runs").iterdir()] == ["20261124-000000-dead00"]
