@@ -85,7 +85,7 @@ def remove_run(client: DockerClient, run_id: str) -> None:
         _together([one.remove for one in client.networks.list(filters=label)])
         _together([partial(one.remove, force=True) for one in client.volumes.list(filters=label)])
         images = client.images.list(all=True, filters=label)
-        _together([partial(client.images.remove, str(one.id), force=True, noprune=True) for one in images])
+        _together([partial(client.images.remove, str(one.id), force=True) for one in images])
 
 
 def leftovers(client: DockerClient, run_id: str) -> list[str]:

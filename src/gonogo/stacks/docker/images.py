@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 IMAGES = "GONOGO_IMAGES"
 REBUILD = "org.gonogo.local-rebuild"
 BUILT = "org.gonogo.built"  # on images built from a stack file's folder: which service of which stack
+BUILT_NAME = "gonogo-built"
 FROM = re.compile(r"^(?P<before>\s*FROM\s+(?:--\S+\s+)*)(?P<image>\S+)", re.IGNORECASE | re.MULTILINE)
 PULL_SECONDS = 600.0
 BUILD_SECONDS = 600.0
@@ -120,8 +123,9 @@ class Images:
         bases = self._bases(text, deadline)
         rewritten = scratch / f"{name.replace('/', '-')}.Dockerfile"
         rewritten.write_text(FROM.sub(lambda at: at["before"] + bases.get(at["image"], at["image"]), text))
-        tag = None if only_for_run else f"gonogo-built/{name}"
+        tag = None if only_for_run else f"{BUILT_NAME}/{name}:{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
         labels = {RUN: only_for_run} if only_for_run else {BUILT: name}
+        before = self._id_of(tag) if tag else None
 
         def build() -> Any:
             return self._client.images.build(
@@ -134,7 +138,21 @@ class Images:
             raise StackError(str(error)) from error
         finally:
             rewritten.unlink(missing_ok=True)
+        if before not in (None, built.id):
+            self._forget(str(before))
         return self._described(f"built from {folder.name}/Dockerfile on {', '.join(bases)}", built)
+
+    def _id_of(self, tag: str) -> str | None:
+        from docker.errors import ImageNotFound  # noqa: PLC0415 - see engine.connect
+
+        with speaking(f"image {tag}"), suppress(ImageNotFound):
+            return self._client.images.get(tag).id
+        return None
+
+    def _forget(self, image_id: str) -> None:
+        """Remove what the last build made, unless another run still uses it; layers that the new one shares stay."""
+        with suppress(StackError), speaking("an old image stays"):
+            self._client.images.remove(image_id)
 
     def _bases(self, dockerfile: str, deadline: Deadline) -> dict[str, str]:
         """The images that a Dockerfile starts from, each there now, by the name that stands for it here."""
