@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 from psycopg import sql as compose
 
-from gonogo.core.errors import NotMeasurable
+from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
@@ -53,6 +53,8 @@ def through_api(context: Context, ways: Sequence[str]) -> list[Found]:
 @contextmanager
 def planted(context: Context, application: Application) -> Iterator[list[Canary]]:
     """One canary for every tenant of the contract; leftovers of a killed run are deleted first, these at the end."""
+    if Capability.WRITE not in context.stack.capabilities:  # also where the check's file forgot to say that it writes
+        raise MissingCapability("canaries are documents, and this stack is not written to")
     for tenant, leftover in _leftovers(context):
         application.delete(tenant, leftover)
     nonce = secrets.token_hex(4)

@@ -99,9 +99,14 @@ def _visible(connection: Connection, table: TableFacts) -> dict[str, int]:
 
 
 def _count(connection: Connection, table: TableFacts) -> tuple[dict[str, int], str]:
-    """Rows visible outside of any transaction, and the error that came instead."""
+    """Rows visible outside of any transaction, and the error that came instead.
+
+    A time limit or a lost connection is no answer of the guard: psycopg.OperationalError is raised.
+    """
     try:
         return _visible(connection, table), ""
+    except psycopg.OperationalError:
+        raise
     except psycopg.Error as error:
         return {}, f"{table.name}: {error.diag.message_primary or error}"
 
@@ -152,6 +157,8 @@ def _as_somebody(connection: Connection, setting: Setting, captured: Captured, w
         try:
             with transaction_like(connection, captured):
                 leaks += _told(who, _visible(connection, table), key)
+        except psycopg.OperationalError:
+            raise  # see _count
         except psycopg.Error as error:
             errors.append(f"{who}: {table.name}: {error.diag.message_primary or error}")
     return Found(way="", tried=0, controls=0, leaks=tuple(leaks), errors=tuple(errors))

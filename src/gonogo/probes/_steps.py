@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, NotMeasurable
+from gonogo.core.outcome import Capability
 from gonogo.probes._sources import Exchange, check_source
 from gonogo.spec.base import Bytes, Seconds, Spec
 from gonogo.spec.stack import REQUESTS
@@ -20,6 +21,7 @@ from gonogo.stacks.exchange import fill, fill_path, select
 from gonogo.stacks.interfaces import Stack
 
 OWNER, OTHER, NOBODY, STRANGER, LIMITED = "owner", "other", "nobody", "stranger", "limited"
+WRITES = ("ingest", "delete")
 VALUES = ("id", "title", "text", "query", "k", "session", "message")
 CUT_OFF = ("RemoteProtocolError", "ReadError")  # perhaps a kept connection that the service was just closing
 CLEAN_UP_SECONDS = 10.0
@@ -129,6 +131,7 @@ class Conversation:
         named: list[str | None] = [*calls] or [None]
         for call in named:
             for identity in step.identities:
+                self._refuse_writing(call, identity)
                 subject = _subject(step, call, identity)
                 if step.questions:
                     yield self._ask_questions(step, subject)
@@ -138,6 +141,15 @@ class Conversation:
                 yield Exchange(
                     subject=subject, call=call, answers=answers, application=self.application, values=dict(self.values)
                 )
+
+    def _refuse_writing(self, call: str | None, identity: str) -> None:
+        """A stack that is only read stays so, also where a check's file forgot its `effects`. Raises MissingCapability.
+
+        A chat is stored as well; one that nobody may have is no more than a question.
+        """
+        writes = call in WRITES or (call == "chat" and identity not in {NOBODY, STRANGER})
+        if writes and Capability.WRITE not in self.stack.capabilities:
+            raise MissingCapability(f"{call} would write, and this stack is not written to")
 
     def clean_up(self, steps: tuple[StepSpec, ...]) -> None:
         """Send these also when the probe itself ran out of time; what they meet is for the transcript only."""

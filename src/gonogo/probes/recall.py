@@ -124,16 +124,17 @@ def _record(one: Compared) -> dict[str, object]:
 
 
 def compared_with(exact: Exact, returned: Sequence[str], *, tenant: str | None, query: str) -> Compared:
-    """Compare the keys that a search returned with the truth."""
+    """Compare the keys that a search returned, best first, with the truth. More than were asked for do not count."""
     from gonogo.pg.vectors import recall  # noqa: PLC0415 - planning need not pay for numpy
 
+    first = list(dict.fromkeys(returned))[: exact.wanted]
     return Compared(
         tenant=tenant or "",
         query=query,
-        recall=recall(exact, returned),
+        recall=recall(exact, first),
         wanted=exact.wanted,
-        returned=len(dict.fromkeys(returned)),
-        missed=tuple(key for key in exact.keys if key not in returned)[:WORST_SHOWN],
+        returned=len(first),
+        missed=tuple(key for key in exact.keys if key not in first)[:WORST_SHOWN],
     )
 
 

@@ -10,6 +10,7 @@ from psycopg import sql as compose
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.facts import TableFacts
+from gonogo.core.outcome import Capability
 from gonogo.pg.capture import Captured, capture
 from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
@@ -42,8 +43,12 @@ def ask(
 ) -> list[Asked]:
     """Search for each (tenant, text) and capture the statement that it leads to.
 
-    The check that does this declares `uses: [statement_log]`. Raises NotMeasurable.
+    The check that does this declares `uses: [statement_log]`. Raises NotMeasurable, also where the server's settings
+    are not gonogo's to change: whatever the check's file forgot to say that it needs.
     """
+    if Capability.CAPTURE not in context.stack.capabilities:
+        reason = context.stack.missing.get(Capability.CAPTURE, "the runtime cannot do it")
+        raise MissingCapability(f"the application's statements cannot be captured: {reason}")
     server = context.stack.postgres()
     hits: dict[int, tuple[Hit, ...]] = {}
     with application_of(context.stack) as application:
