@@ -170,6 +170,10 @@ class LocalPostgres(SqlServer):
                 )
         self.kill()  # orphans, and whatever did not listen
         self.close_proxy()
+        self._free_segments()
+
+    def _free_segments(self) -> None:
+        """Free the shared memory of what was killed; only call when nothing of it runs."""
         for segment, creator in self._segments:
             remove_segment(segment, creator)
         self._segments.clear()
@@ -218,6 +222,7 @@ class LocalPostgres(SqlServer):
         if done.exit_code:
             raise StackError(f"{self.name}: pg_basebackup failed: {done.stderr.strip()}")
         self._site.account.own(self.data)
+        self._free_segments()  # before the lock file goes: `clean` knows the killed server's segment from it alone
         shutil.rmtree(old, ignore_errors=True)
         self.follow(primary, synchronous=primary.member in self.synchronous_with)
         self.synchronous_with = set()
