@@ -62,11 +62,6 @@ HOW = (
     option("--out", type=FOLDER, default=None, help="Run directory. Default: reports/runs/<run id>."),
     option("--keep-up", is_flag=True, help="Leave the stack up at the end until Ctrl-C."),
     option(
-        "--allow-destructive",
-        is_flag=True,
-        help="With `disposable: true` in the stack file: faults on a stack that gonogo did not make.",
-    ),
-    option(
         "--fail-on",
         type=click.Choice(["hold", "no-go"]),
         default="hold",

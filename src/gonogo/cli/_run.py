@@ -23,7 +23,6 @@ DEFAULTS: dict[str, Any] = {
     "runtime": "auto",
     "out": None,
     "keep_up": False,
-    "allow_destructive": False,
     "fail_on": "hold",
     "advisory": False,
 }
@@ -66,7 +65,6 @@ def run_options(*, kinds: Sequence[Kind], identifiers: Sequence[str], command: s
         max_duration_s=given["max_duration"],
         out=given["out"],
         keep_up=given["keep_up"],
-        allow_destructive=given["allow_destructive"],
         command=command,
     )
 

@@ -37,7 +37,6 @@ class RunOptions:
     max_duration_s: float | None = None
     out: Path | None = None
     keep_up: bool = False
-    allow_destructive: bool = False
     command: str = "gonogo gate"
     stack_changes: Mapping[str, Any] = field(default_factory=dict)  # dotted key of the stack file → value
     objective_changes: Mapping[str, str | int | float] = field(default_factory=dict)
@@ -60,9 +59,11 @@ class Inputs:
 
     @property
     def objectives(self) -> dict[str, str]:
-        """Objectives as text; where the policy sets a limit too, the stricter one."""
-        merged = {**self.stack.spec.objectives, **self.options.objective_changes}
-        return {name: str(_stricter(value, self.policy.limits.get(name))) for name, value in merged.items()}
+        """Objectives as text: the stricter one of the stack's and the policy's, or the only one there is."""
+        limits = self.policy.limits
+        claimed = {**self.stack.spec.objectives, **self.options.objective_changes}
+        merged = {**{name: getattr(limit, limit.matcher) for name, limit in limits.items()}, **claimed}
+        return {name: str(_stricter(value, limits.get(name))) for name, value in merged.items()}
 
 
 def read_inputs(options: RunOptions) -> Inputs:

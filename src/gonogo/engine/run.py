@@ -161,20 +161,23 @@ def hold(stack: Stack, services: LocalRun) -> None:
     where = addresses(stack)
     services.state.hold(where)
     for line in where:
-        services.progress(line)
-    services.progress("The stack is kept up; Ctrl-C (or `gonogo down`) stops it.")
+        services.show(line)
+    services.show("The stack is kept up; Ctrl-C (or `gonogo down`) stops it.")
     ended = Interruption()
     with interruptible(ended):
         ended.wait(LONGEST_HOLD_S)
 
 
 def addresses(stack: Stack) -> list[str]:
-    """Where the services of a stack answer, one line each."""
-    return [
-        f"{name}: {service.url}" if isinstance(service, HttpService) else f"{name}: {service.host}:{service.port}"
-        for name, service in stack.services.items()
-        if isinstance(service, (HttpService, PostgresServer))
-    ]
+    """Where the services of a stack answer and how to get in, one line each: with the passwords made for this run."""
+    lines = []
+    for name, service in stack.services.items():
+        if isinstance(service, PostgresServer):
+            lines.append(f"{name}: {service.dsn()}")
+        elif isinstance(service, HttpService):
+            lines.append(f"{name}: {service.url}")
+    secrets = {key: value for key, value in stack.references.items() if key.startswith("generated.")}
+    return [*lines, *(f"{key.removeprefix('generated.')}: {value}" for key, value in secrets.items())]
 
 
 def start(inputs: Inputs, services: LocalRun, deadline: Deadline) -> Stack:

@@ -41,6 +41,10 @@ class LocalRun:
         self.directory.redactor.register(value)
         return value
 
+    def show(self, message: str) -> None:
+        """One line for people at the terminal alone: it is written nowhere, so secrets may stand in it."""
+        self._progress(message)
+
     def progress(self, message: str) -> None:
         """One line for people."""
         self._progress(self.directory.redactor.text(message))

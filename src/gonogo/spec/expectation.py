@@ -60,7 +60,7 @@ class ExpectationSpec(Spec):
         if self.matcher in ORDERED or self.matcher == "equals":
             values, units = _in_base_units(values, strict=self.matcher in ORDERED)
         expected: Scalar | tuple[Scalar, ...] = tuple(values) if isinstance(written, tuple) else values[0]
-        text = " … ".join(str(part) for part in values_as_written(parts, lookup))
+        text = " … ".join(_as_yaml(part) for part in values_as_written(parts, lookup))
         return Expectation(
             observation=observation,
             matcher=self.matcher,
@@ -79,6 +79,10 @@ def is_reference(value: Any) -> bool:
 def values_as_written(parts: tuple[Any, ...], lookup: Any) -> list[Any]:
     """The values as a person wrote them, references replaced by what they stand for."""
     return [lookup(part) if is_reference(part) else part for part in parts]
+
+
+def _as_yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _in_base_units(values: list[Any], *, strict: bool) -> tuple[list[Any], set[str]]:

@@ -1,0 +1,72 @@
+"""What a run is asked to do: objectives and limits, inheritance, patterns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gonogo.core.errors import SpecError, UsageError
+from gonogo.engine.inputs import RunOptions, load_policy, matching, read_inputs, resolve_policy
+from gonogo.engine.plan import World, make_plan
+
+
+def objectives_under(tmp_path: Path, limits: str) -> dict[str, str]:
+    policy = tmp_path / "mine.yaml"
+    policy.write_text(f"policy: mine\nextends: base\nlimits: {limits}\n")
+    return read_inputs(RunOptions(policy=str(policy))).objectives
+
+
+@pytest.mark.parametrize(
+    ("limits", "name", "expected"),
+    [
+        ("{rto: {at_most: 15min}}", "rto", "5min"),
+        ("{rto: {at_most: 1min}}", "rto", "1min"),
+        ("{nonsense_p99: {at_most: 2s}}", "nonsense_p99", "2s"),
+        ("{}", "rto", "5min"),
+    ],
+)
+def test_the_stricter_of_objective_and_limit_counts_and_a_limit_alone_counts_too(
+    tmp_path: Path, limits: str, name: str, expected: str
+) -> None:
+    assert objectives_under(tmp_path, limits)[name] == expected
+
+
+def test_a_policy_inherits_key_by_key(tmp_path: Path) -> None:
+    policy = tmp_path / "mine.yaml"
+    policy.write_text("policy: mine\nextends: pre-production\nareas: {api: 50}\nmax_age: 1h\n")
+    resolved = resolve_policy(load_policy(str(policy)))
+    assert (resolved.name, resolved.areas["api"], resolved.areas["backup"], resolved.max_age_s) == (
+        "mine",
+        50,
+        15,
+        3600,
+    )
+    assert "chaos/failover" in resolved.require
+
+
+def test_policies_that_inherit_in_a_circle_are_an_error(tmp_path: Path) -> None:
+    policy = tmp_path / "mine.yaml"
+    policy.write_text(f"policy: mine\nextends: {policy}\n")
+    with pytest.raises(UsageError, match="in a circle"):
+        load_policy(str(policy))
+
+
+def test_patterns_keep_their_order_and_one_that_names_nothing_is_an_error() -> None:
+    known = ["checks/b", "checks/a", "chaos/x"]
+    assert matching(["chaos/*", "checks/*", "checks/a"], known, "--only") == ["chaos/x", "checks/a", "checks/b"]
+    with pytest.raises(UsageError, match="--only 'load/\\*' names no verification"):
+        matching(["load/*"], known, "--only")
+
+
+def test_an_unknown_fault_or_probe_in_a_users_file_is_told_with_its_line(tmp_path: Path) -> None:
+    folder = tmp_path / "chaos"
+    folder.mkdir()
+    (folder / "mine.yaml").write_text(
+        "title: A sentence that is long enough\n"
+        "faults:\n  - primary_kiled: {}\nexpect: {write_outage: {at_most: 10s}}\n"
+    )
+    with pytest.raises(
+        SpecError, match=r"mine\.yaml:3:5: unknown fault 'primary_kiled'; did you mean 'primary_killed'"
+    ):
+        make_plan(read_inputs(RunOptions(content=(tmp_path,), only=("chaos/mine",))), World())
