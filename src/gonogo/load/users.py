@@ -37,6 +37,8 @@ from gonogo.stacks.exchange import select
 
 LEAD_SECONDS = 0.1  # between the announcement and the first possible request
 JOIN_MARGIN_SECONDS = 2.0
+# What an answer of another shape makes its reader raise; without a sample of it, it would not be counted as an error.
+UNREADABLE = (NotMeasurable, ValueError, TypeError, LookupError, AttributeError)
 
 
 class OpenModelUser(locust.User):
@@ -136,7 +138,7 @@ class OpenModelUser(locust.User):
         if status is not None and not error:
             try:
                 correct, returned = self.judge(request, body)
-            except (NotMeasurable, ValueError):
+            except UNREADABLE:
                 error = "unreadable"
         sample = Sample(
             name=request.name,

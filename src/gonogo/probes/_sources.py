@@ -1,6 +1,6 @@
 """What a step's answers are looked at for: the small language on the right of `observe:`.
 
-    status            the status, the worst of several; 0 where no answer came
+    status            the status, each one that came of several (`until`: the worst); 0 where no answer came
     seconds           the time to the last byte, the longest of several
     p50, p95, p99     percentiles of the successes; unknown where there are none
     count 429         how many answers had that status

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pydantic import Field, field_validator, model_validator
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
-from gonogo.probes._sources import check_source, observation
+from gonogo.probes._sources import Exchange, check_source, observation
 from gonogo.probes._steps import Conversation, StepSpec, Tolerated
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
@@ -59,11 +60,22 @@ class HttpProbe:
             for step in parameters.steps:
                 for exchange in talk.perform(step):
                     for name, source in (step.observe or parameters.observe).items():
-                        yield observation(name, source, exchange, evidence)
+                        yield from _seen(observation(name, source, exchange, evidence), source, step, exchange)
         finally:
             talk.clean_up(parameters.finally_)
             context.recorder.artifact(TRANSCRIPT, "\n".join(talk.transcript))
             talk.close()
+
+
+def _seen(first: Observation, source: str, step: StepSpec, exchange: Exchange) -> Iterator[Observation]:
+    """Every status that came, not only the highest: where 401 is right, one 200 among many is the finding.
+
+    A step that goes on `until` a status waits for that one.
+    """
+    yield first
+    if source == "status" and step.until is None:
+        others = {answer.status or 0 for answer in exchange.answers} - {first.value}
+        yield from (replace(first, value=status) for status in sorted(others))
 
 
 def _insist_on_life(talk: Conversation) -> None:

@@ -101,6 +101,10 @@ def _projection(drill: Drill, rto_seconds: float, scale: float) -> Observation:
 def data_share(context: Context) -> tuple[Observation, float | None]:
     """The measured data as a share of production's, by the table that is furthest from it; and its inverse."""
     declared = context.stack.spec.data.production_size
+    unsaid = [key for key, table in context.facts.tables.items() if table.vector and not declared.get(key)]
+    if declared and unsaid:  # a small table beside it would pass for the whole
+        detail = f"the stack file's production_size does not say how large {', '.join(unsaid)} is"
+        return Observation(name="data_share", value=None, unit="1", detail=detail), None
     shares = {
         key: context.facts.tables[key].rows / rows
         for key, rows in declared.items()

@@ -10,6 +10,8 @@ import pytest
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.probes._sources import Exchange, check_source, observation
+from gonogo.probes._steps import StepSpec
+from gonogo.probes.http import _seen
 from gonogo.spec.stack import ContractSpec
 from gonogo.stacks.contract import Answer, Application
 
@@ -64,6 +66,24 @@ def test_an_unknown_source_is_refused_with_those_that_are_known(source: str) -> 
 def test_the_worst_of_several_statuses_counts_and_silence_is_the_worst(application: Application) -> None:
     assert taken(application, "status", answer(200), answer(500), answer(200)).value == 500
     assert taken(application, "status", answer(500), answer(None)).value == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "statuses"),
+    [
+        ({"call": "search", "as": "nobody", "repeat": 3}, [401, 200]),  # one of three got in
+        ({"call": "search", "repeat": 3, "until": 401}, [401]),
+    ],
+)
+def test_every_status_of_a_repeated_step_is_judged(
+    application: Application, step: dict[str, Any], statuses: list[int]
+) -> None:
+    answers = (answer(401), answer(200), answer(401))
+    exchange = Exchange(subject="step", call="search", answers=answers, application=application, values={})
+    first = observation("status", "status", exchange, "")
+    seen = list(_seen(first, "status", StepSpec.model_validate(step), exchange))
+    assert [one.value for one in seen] == statuses
+    assert {one.n for one in seen} == {3}
 
 
 def test_what_is_missing_is_empty_and_never_an_error(application: Application) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
+from gonogo.core.facts import Facts, TableFacts
 from gonogo.pg.fingerprint import Fingerprint, TablePrint
-from gonogo.runners.drill_report import restored_rows
+from gonogo.runners.drill_report import data_share, restored_rows
 
 
 def fingerprint(rows: Mapping[str, int]) -> Fingerprint:
@@ -34,3 +37,24 @@ def test_restored_means_every_table_and_rows_where_there_were_some(
 
 def test_nothing_restored_from_nothing_is_not_restored() -> None:
     assert restored_rows(fingerprint({}), fingerprint({})).value is False
+
+
+@pytest.mark.parametrize(
+    ("production", "share"),
+    [
+        ({"chunks": 20, "documents": 2}, 0.5),
+        ({"chunks": 10}, 1.0),
+        ({"documents": 2}, None),  # the table with the vectors decides how long a restore takes
+        ({"chunks": 0}, None),
+        ({}, None),
+    ],
+)
+def test_a_small_table_does_not_pass_for_the_whole(production: dict[str, int], share: float | None) -> None:
+    tables = {
+        "chunks": TableFacts(name="chunks", rows=10, size_bytes=1, vector="embedding"),
+        "documents": TableFacts(name="documents", rows=2, size_bytes=1),
+    }
+    spec = SimpleNamespace(data=SimpleNamespace(production_size=production))
+    context: Any = SimpleNamespace(stack=SimpleNamespace(spec=spec), facts=Facts(runtime="embedded", tables=tables))
+    observation, scale = data_share(cast("Any", context))
+    assert (observation.value, scale) == (share, 1 / share if share else None)
