@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import psycopg
@@ -36,6 +37,11 @@ def is_writable(server: PostgresServer) -> bool:
         return bool(row[0])
 
 
+def segments_made_by(pid: int) -> list[str]:
+    lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    return [line for line in lines if int(line.split()[4]) == pid]
+
+
 def answers_rightly(running: Running) -> bool:
     question = questions_of(running.stack)[0]
     with application_of(running.stack) as application:
@@ -51,15 +57,18 @@ def test_the_standby_takes_over_the_old_primary_rejoins_and_the_stack_is_ready_f
     context, _ = running.context("chaos/test")
     stack = running.stack
     before = stack.postgres()
+    (postmaster,) = before.pids()
     killed = FAULT.inject(context, NOW)
 
     assert stack.postgres().name == "db/replica"
+    assert segments_made_by(postmaster)
     assert not before.is_running()
     assert "processes gone" in killed.proof
     assert "db/replica was promoted" in killed.proof
 
     proof = killed.heal(context)
 
+    assert not segments_made_by(postmaster), "nobody could find it again: its data directory is gone"
     assert killed.heal(context) == proof
     assert "db streams from db/replica" in proof
     assert [is_writable(cast("PostgresServer", stack.services[name])) for name in ("db", "db/replica")] == [False, True]
