@@ -31,14 +31,23 @@ def contention(first: Sample, last: Sample) -> float | None:
     return round(min(1.0, max(0.0, others / (elapsed * (os.cpu_count() or 1)))), 3)
 
 
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One line of the process table. `seconds`: of processor time, those of reaped children included."""
+
+    parent: int
+    seconds: float
+    zombie: bool
+
+
 class CpuMeter:
     """Samples the host in the background. `roots()` gives further process ids whose trees are ours (containers)."""
 
     def __init__(self, roots: Callable[[], Iterable[int]], clock: Callable[[], float]) -> None:
         self._roots = roots
         self._clock = clock
-        self._seen: dict[int, tuple[int, float]] = {}  # pid -> parent, processor seconds incl. reaped children
-        self._ghosts = 0.0  # of processes that died with their parents
+        self._seen: dict[int, Process] = {}  # ours at the last sample, by pid
+        self._ghosts = 0.0  # processor seconds of processes that died with their parents
         self._last = Sample(clock(), _busy_seconds(), 0.0)
         self._stop = threading.Event()
         self._guard = threading.Lock()
@@ -65,11 +74,13 @@ class CpuMeter:
     def _own_seconds(self) -> float:
         table = _process_table()
         ours = _tree(table, {os.getpid(), *self._roots()})
-        for pid, (parent, seconds) in self._seen.items():
-            if pid not in ours and parent not in ours:
-                self._ghosts += seconds  # nobody of ours reaped it: its time is not in a parent's account
+        for pid, process in self._seen.items():
+            parent = table.get(process.parent) if process.parent in ours else None
+            reaped = pid not in table and parent is not None and not parent.zombie
+            if pid not in ours and not reaped:
+                self._ghosts += process.seconds  # orphaned, and reaped by others: in no account of ours any more
         self._seen = {pid: table[pid] for pid in ours if pid in table}
-        return self._ghosts + sum(seconds for _, seconds in self._seen.values())
+        return self._ghosts + sum(process.seconds for process in self._seen.values())
 
 
 def _busy_seconds() -> float:
@@ -79,9 +90,9 @@ def _busy_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / TICKS
 
 
-def _process_table() -> dict[int, tuple[int, float]]:
-    """pid -> (parent, processor seconds with those of reaped children) of every process that can be read."""
-    table: dict[int, tuple[int, float]] = {}
+def _process_table() -> dict[int, Process]:
+    """Every process that can be read, by pid."""
+    table: dict[int, Process] = {}
     for entry in os.scandir("/proc"):
         if not entry.name.isdigit():
             continue
@@ -90,15 +101,16 @@ def _process_table() -> dict[int, tuple[int, float]]:
         except OSError:
             continue  # ended meanwhile
         fields = text.rpartition(")")[2].split()
-        table[int(entry.name)] = (int(fields[1]), sum(int(ticks) for ticks in fields[11:15]) / TICKS)
+        seconds = sum(int(ticks) for ticks in fields[11:15]) / TICKS
+        table[int(entry.name)] = Process(int(fields[1]), seconds, zombie=fields[0] in "ZX")
     return table
 
 
-def _tree(table: dict[int, tuple[int, float]], roots: set[int]) -> set[int]:
+def _tree(table: dict[int, Process], roots: set[int]) -> set[int]:
     """All descendants of `roots`, themselves included."""
     children: dict[int, list[int]] = {}
-    for pid, (parent, _) in table.items():
-        children.setdefault(parent, []).append(pid)
+    for pid, process in table.items():
+        children.setdefault(process.parent, []).append(pid)
     found, queue = set(roots), list(roots)
     while queue:
         for child in children.get(queue.pop(), []):
