@@ -19,7 +19,7 @@ from gonogo.faults import FAULTS
 from gonogo.probes import PROBES
 from gonogo.spec.content import Verification, find_locustfile
 from gonogo.spec.references import lookup_in, substitute
-from gonogo.spec.stack import StackSpec
+from gonogo.spec.stack import ServiceSpec, StackSpec
 
 ORDER = (Kind.CHECK, Kind.LOAD, Kind.DRILL, Kind.CHAOS)  # the most disruptive last
 PREDICTED_S = {Kind.CHECK: 1.5, Kind.DRILL: 15.0, Kind.CHAOS: 15.0}
@@ -27,7 +27,8 @@ TIME_LIMIT_S = {Kind.CHECK: 60.0, Kind.LOAD: 120.0, Kind.DRILL: 600.0, Kind.CHAO
 LOAD_OVERHEAD_S = 5.0
 LACKS = {  # the facts that `applies_when` may name, as people say it when one is not there
     "standbys": "standbys",
-    "tenants": "second tenant",
+    "synchronous_standbys": "synchronous standby",
+    "tenants": "second tenant and no tenant column",
     "vectors": "vector column",
     "corpus": "corpus of questions with known answers",
     "backups": "backups",
@@ -221,11 +222,12 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
     """Whether the stack declares the fact that a verification depends on. Raises UsageError for an unknown fact."""
     if condition is None:
         return True
+    standbys = [one or {} for service in stack.services.values() for one in _standbys_of(service)]
     known = {
-        "standbys": any(
-            service.model_extra and service.model_extra.get("standbys") for service in stack.services.values()
-        ),
-        "tenants": len(stack.contract.tenants) > 1,
+        "standbys": bool(standbys),
+        "synchronous_standbys": any(one.get("synchronous") for one in standbys),
+        # A tenant column says that there are tenants, also where the contract names too few to tell them apart.
+        "tenants": len(stack.contract.tenants) > 1 or any(table.tenant for table in stack.data.tables.values()),
         "vectors": any(table.vector for table in stack.data.tables.values()),
         "corpus": stack.corpus is not None,
         "backups": bool(stack.backups),
@@ -233,6 +235,11 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
     if condition not in known:
         raise UsageError(f"applies_when: unknown fact {condition!r} (known: {', '.join(sorted(known))})")
     return known[condition]
+
+
+def _standbys_of(service: ServiceSpec) -> list[Any]:
+    declared = (service.model_extra or {}).get("standbys")
+    return list(declared.values()) if isinstance(declared, dict) else []
 
 
 def _predicted(inputs: Inputs, verification: Verification) -> float:
