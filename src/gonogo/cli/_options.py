@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,14 @@ def reported(function: Callable[..., Any]) -> Callable[..., Any]:
         except OSError as error:
             where = f" {error.filename}" if error.filename else ""
             click.echo(f"gonogo:{where}: {error.strerror or error}", err=True)
+            sys.exit(ExitCode.HARNESS_FAILED)
+        except KeyboardInterrupt:  # click would end with 1; a run that has begun ends by itself, in its own way
+            click.echo("gonogo: interrupted", err=True)
+            sys.exit(ExitCode.HOLD)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception:  # noqa: BLE001 - Python ends with 1 after a crash, and 1 is a NO-GO
+            click.echo(f"gonogo failed; this is a mistake of its own:\n{traceback.format_exc()}", err=True)
             sys.exit(ExitCode.HARNESS_FAILED)
 
     return wrapped

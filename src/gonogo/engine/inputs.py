@@ -63,7 +63,7 @@ class Inputs:
         limits = self.policy.limits
         claimed = {**self.stack.spec.objectives, **self.options.objective_changes}
         merged = {**{name: getattr(limit, limit.matcher) for name, limit in limits.items()}, **claimed}
-        return {name: str(_stricter(value, limits.get(name))) for name, value in merged.items()}
+        return {name: str(_stricter(name, value, limits.get(name))) for name, value in merged.items()}
 
 
 def read_inputs(options: RunOptions) -> Inputs:
@@ -172,11 +172,18 @@ def matching(patterns: Sequence[str], identifiers: Sequence[str], what: str) -> 
     return list(chosen)
 
 
-def _stricter(objective: str | float, limit: Any) -> str | int | float:
-    """The stricter of a stack's objective and a policy's limit."""
+def _stricter(name: str, objective: str | float, limit: Any) -> str | int | float:
+    """The stricter of a stack's objective and a policy's limit. Raises UsageError where they cannot be compared."""
     if limit is None:
         return objective
+    if limit.matcher not in {"at_most", "at_least"}:
+        raise UsageError(f"limits.{name} of the policy: {limit.matcher} tightens nothing; allowed: at_most, at_least")
     written = getattr(limit, limit.matcher)
-    mine, theirs = parse_quantity(objective), parse_quantity(written)
+    try:
+        mine, theirs = parse_quantity(objective), parse_quantity(written)
+    except ValueError as error:
+        raise UsageError(f"objective {name} of the stack and limits.{name} of the policy: {error}") from None
+    if len({mine.unit, theirs.unit} - {""}) > 1:
+        raise UsageError(f"limits.{name} of the policy, {written}, is in another unit than the objective, {objective}")
     stricter = min if limit.matcher == "at_most" else max
     return objective if stricter(mine.value, theirs.value) == mine.value else written

@@ -32,6 +32,20 @@ def test_the_stricter_of_objective_and_limit_counts_and_a_limit_alone_counts_too
     assert objectives_under(tmp_path, limits)[name] == expected
 
 
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ("{rto: {between: [1s, 2s]}}", "limits.rto of the policy: between tightens nothing"),
+        ("{rto: {equals: true}}", "equals tightens nothing; allowed: at_most, at_least"),
+        ("{rto: {at_most: 5MB}}", "limits.rto of the policy, 5MB, is in another unit than the objective, 5min"),
+        ("{rto: {at_most: '${objectives.rpo}'}}", "is not a quantity"),
+    ],
+)
+def test_a_limit_that_cannot_be_compared_is_an_error_and_no_crash(tmp_path: Path, limits: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        objectives_under(tmp_path, limits)
+
+
 def test_a_policy_inherits_key_by_key(tmp_path: Path) -> None:
     policy = tmp_path / "mine.yaml"
     policy.write_text("policy: mine\nextends: pre-production\nareas: {api: 50}\nmax_age: 1h\n")
