@@ -42,6 +42,7 @@ class Facts:
     tables: dict[str, TableFacts] = field(default_factory=dict)  # by the key of the stack file's data.tables
     tenants: tuple[str, ...] = ()  # tenants of the contract
     data_size_bytes: int | None = None
+    left_out: tuple[str, ...] = ()  # optional services of the stack file that did not run
     problems: tuple[str, ...] = ()  # what could not be found out, one sentence each
     host: dict[str, str] = field(default_factory=dict)
 
@@ -56,5 +57,5 @@ class Facts:
             key: TableFacts(**{**table, "primary_key": tuple(table["primary_key"])})
             for key, table in record["tables"].items()
         }
-        lists = {key: tuple(record[key]) for key in ("capabilities", "tenants", "problems")}
+        lists = {key: tuple(record.get(key, ())) for key in ("capabilities", "tenants", "left_out", "problems")}
         return cls(**{**record, **lists, "tables": tables})

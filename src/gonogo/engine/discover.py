@@ -38,6 +38,9 @@ def discover(stack: Stack) -> Facts:
         versions=versions,
         images=dict(stack.images),
         tenants=tuple(stack.spec.contract.tenants),
+        left_out=tuple(
+            name for name, one in stack.spec.services.items() if one.optional and name not in stack.services
+        ),
         problems=tuple(problems),
         host=_host(),
         **database,

@@ -13,7 +13,7 @@ from gonogo.core.finding import Finding
 from gonogo.core.outcome import Verdict
 from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.judge.findings import judge_item, sort_events
-from gonogo.judge.judgement import Judgement, StackSummary
+from gonogo.judge.judgement import Judgement, NotProven, StackSummary
 from gonogo.judge.scorecard import area_scores, overall_coverage, overall_score
 from gonogo.judge.verdict import rule
 from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, Logged, read_events, read_json
@@ -31,6 +31,7 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
     context = JudgingContext.from_json(context_json)
     instant = as_of or datetime.fromisoformat(context.as_of)
     plan = Plan.from_json(plan_json) if plan_json else Plan(items=())
+    facts = read_json(path, FACTS) or {}
     used = policy or context.policy
     log = sort_events(events)
     items = plan.items if policy is None else tuple(_regated(item, policy) for item in plan.items)
@@ -47,7 +48,7 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
     return Judgement(
         run_id=context.run_id,
         tool=context.tool,
-        stack=_stack(context, read_json(path, FACTS) or {}),
+        stack=_stack(context, facts),
         suite=context.suite,
         policy=used.name,
         commit=context.commit,
@@ -69,7 +70,7 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
         coverage=overall_coverage(areas, whole=whole),
         blockers=ruling.blockers,
         unknowns=ruling.unknowns,
-        not_proven=ruling.not_proven,
+        not_proven=(*ruling.not_proven, *_left_out(facts)),
         findings=findings,
         areas=areas,
         contention=_contention(events),
@@ -105,6 +106,12 @@ def _stopped(events: Sequence[Logged]) -> str | None:
 def _contention(events: Sequence[Logged]) -> float | None:
     shares = [one.event.contention for one in events if isinstance(one.event, ItemFinished)]
     return max((share for share in shares if share is not None), default=None)
+
+
+def _left_out(facts: dict[str, Any]) -> tuple[NotProven, ...]:
+    """Services without which the stack was verified: what they would have shown, nobody has seen."""
+    reason = "optional, and did not run here: everything was verified without it"
+    return tuple(NotProven(id=f"services.{name}", reason=reason) for name in facts.get("left_out", ()))
 
 
 def _stack(context: JudgingContext, facts: dict[str, Any]) -> StackSummary:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gonogo.core.event import ItemFinished, ItemStarted, ObservationMade, RunFinished
+from gonogo.core.facts import Facts
 from gonogo.core.finding import Expectation, Finding, Source, Waiver
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Area, Effect, Kind, Outcome, Severity, Verdict
@@ -17,7 +19,7 @@ from gonogo.judge.expectations import judge_expectation
 from gonogo.judge.findings import judge_item, sort_events
 from gonogo.judge.run import judge
 from gonogo.judge.verdict import rule
-from gonogo.rundir.directory import CONTEXT, EVENTS, PLAN, Logged, RunDirectory
+from gonogo.rundir.directory import CONTEXT, EVENTS, FACTS, PLAN, Logged, RunDirectory
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 POLICY = ResolvedPolicy(
@@ -118,3 +120,11 @@ def test_a_required_item_that_the_stack_file_leaves_no_room_for_holds() -> None:
     assert ruling.verdict is Verdict.HOLD
     assert [row.id for row in ruling.not_proven] == ["b"]
     assert ruling.not_proven[0].reason.endswith("required by the policy")
+
+
+def test_a_go_without_an_optional_service_says_so(tmp_path: Path) -> None:
+    path = a_run(tmp_path / "run", {planned("a"): 0})
+    (path / FACTS).write_text(json.dumps(Facts(runtime="embedded", left_out=("cache",)).to_json()))
+    judgement = judge(path)
+    assert judgement.verdict is Verdict.GO
+    assert [(row.id, "without it" in row.reason) for row in judgement.not_proven] == [("services.cache", True)]
