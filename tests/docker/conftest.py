@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -35,9 +34,3 @@ def docker_stack(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory)
     """The reference stack in containers, for tests that leave it working."""
     with running(tmp_path_factory.mktemp("docker") / "run", runtime="docker") as found:
         yield found
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    """Where a run of a test puts its evidence."""
-    return tmp_path / "run"

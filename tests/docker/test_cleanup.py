@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,23 +25,44 @@ pytestmark = pytest.mark.docker
 GONOGO = [sys.executable, "-m", "gonogo"]
 
 
-def kept_up(out: Path) -> tuple[subprocess.Popen[bytes], str]:
-    """`gonogo up` on Docker, once it has made something there, and its run's id."""
-    process = subprocess.Popen(
-        [*GONOGO, "up", "--runtime", "docker", "--out", str(out)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    state = Path(os.environ["GONOGO_STATE"]) / "runs"
+@dataclass(frozen=True, kw_only=True)
+class Starting:
+    """`gonogo up` on Docker, on its way."""
 
-    def run_id() -> str | None:
-        for journal in state.glob("*/undo.ndjson"):
-            if '"docker"' in journal.read_text():
-                return journal.parent.name
-        return None
+    process: subprocess.Popen[bytes]
+    environment: Mapping[str, str]
+    run_id: str
 
-    Deadline.after(60).poll(lambda: run_id() is not None, every_seconds=0.05, what="the run has recorded its intent")
-    found = run_id()
-    assert found is not None
-    return process, found
+
+@pytest.fixture
+def starting(engine: DockerClient, tmp_path: Path) -> Iterator[Starting]:
+    """A gonogo that has begun to make things in Docker, with a state folder of its own; ended after the test."""
+    environment = {**os.environ, "GONOGO_STATE": str(tmp_path / "state")}
+    output = tmp_path / "output"
+    with (
+        output.open("wb") as log,
+        subprocess.Popen(
+            [*GONOGO, "up", "--runtime", "docker"], cwd=tmp_path, env=environment, stdout=log, stderr=log
+        ) as process,
+    ):
+        try:
+            yield Starting(process=process, environment=environment, run_id=_recorded(tmp_path, process, output))
+        finally:
+            process.kill()
+
+
+def _recorded(folder: Path, process: subprocess.Popen[bytes], output: Path) -> str:
+    """The id of the run, once it has recorded that it will make things in Docker."""
+    found: list[str] = []
+
+    def recorded() -> bool:
+        assert process.poll() is None, output.read_text()
+        journals = (folder / "state" / "runs").glob("2*/undo.ndjson")
+        found.extend(one.parent.name for one in journals if '"docker"' in one.read_text())
+        return bool(found)
+
+    Deadline.after(60).poll(recorded, every_seconds=0.05, what="the run has recorded its intent")
+    return found[0]
 
 
 def await_containers(engine: DockerClient, run_id: str, count: int) -> None:
@@ -52,24 +74,23 @@ def await_containers(engine: DockerClient, run_id: str, count: int) -> None:
     Deadline.after(120).poll(there, every_seconds=0.1, what=f"{count} containers are there")
 
 
-def test_clean_removes_everything_of_a_killed_run(engine: DockerClient, out: Path) -> None:
-    process, run_id = kept_up(out)
-    await_containers(engine, run_id, 2)
-    process.kill()
-    process.wait()
-    assert leftovers(engine, run_id)
-    done = subprocess.run([*GONOGO, "clean"], capture_output=True, text=True, timeout=120, check=False)
+def test_clean_removes_everything_of_a_killed_run(engine: DockerClient, starting: Starting) -> None:
+    await_containers(engine, starting.run_id, 2)
+    starting.process.kill()
+    starting.process.wait()
+    assert leftovers(engine, starting.run_id)
+    clean = [*GONOGO, "clean"]
+    done = subprocess.run(clean, env=starting.environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert leftovers(engine, run_id) == []
-    UNDO.undo({"run_id": run_id})  # again: nothing is there any more, and that is fine
+    assert leftovers(engine, starting.run_id) == []
+    UNDO.undo({"run_id": starting.run_id})  # again: nothing is there any more, and that is fine
 
 
-def test_an_interrupted_start_leaves_nothing(engine: DockerClient, out: Path) -> None:
-    process, run_id = kept_up(out)
-    await_containers(engine, run_id, 1)
-    process.send_signal(signal.SIGTERM)
-    process.wait(timeout=120)
-    assert leftovers(engine, run_id) == []
+def test_an_interrupted_start_leaves_nothing(engine: DockerClient, starting: Starting) -> None:
+    await_containers(engine, starting.run_id, 1)
+    starting.process.terminate()
+    starting.process.wait(timeout=120)
+    assert leftovers(engine, starting.run_id) == []
 
 
 def test_without_an_engine_the_record_cannot_be_undone(monkeypatch: pytest.MonkeyPatch) -> None:

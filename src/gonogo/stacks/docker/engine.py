@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -19,6 +20,8 @@ RUN = "org.gonogo.run"  # labels of everything that a run makes
 SERVICE = "org.gonogo.service"
 INSTALL = "install gonogo[docker]"
 CALL_SECONDS = 60
+CONNECT_SECONDS = 5
+DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 HANDS = 4  # removals at a time: each is a few hundred milliseconds of the engine's waiting
 
 # Our own labels and undo records are the reaper: Ryuk is one more image to have, gets the engine's socket, and would
@@ -47,16 +50,36 @@ def connect(*, seconds: int | None = CALL_SECONDS) -> DockerClient:
         raise StackError(f"the Docker SDK is not installed: {INSTALL}")
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)  # testcontainers reads them when it is imported
+    from testcontainers.core.docker_client import get_docker_host  # noqa: PLC0415 - see above
+
     import docker  # noqa: PLC0415 - an extra: nothing but this runtime may need it
 
+    address = get_docker_host() or DEFAULT_ADDRESS  # DOCKER_HOST, or the context that `docker context use` chose
+    _reach(address)
     with speaking("no Docker engine answers"):
-        client = docker.from_env(timeout=seconds)  # type: ignore[arg-type]  # None is what requests takes for ever
+        client = docker.from_env(
+            timeout=seconds,  # type: ignore[arg-type]  # None is what requests takes for ever
+            environment={**os.environ, "DOCKER_HOST": address},
+        )
         try:
             client.ping()
         except BaseException:
             client.close()
             raise
     return client
+
+
+def _reach(address: str) -> None:
+    """Raise StackError where nothing listens: the SDK would say so in many words, and leave its socket open."""
+    scheme, _, path = address.partition("://")
+    if scheme != "unix":
+        return
+    try:
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(CONNECT_SECONDS)
+            probe.connect(path)
+    except OSError as error:
+        raise StackError(f"no Docker engine answers: {path}: {error.strerror or error}") from error
 
 
 @contextmanager
