@@ -1,1 +1,1 @@
-"""Benchmarks: ratios and limits measured side by side in one run. Each module that has `measure` is one; see README."""
+"""Benchmarks: ratios and limits measured side by side in one run. Every module without `_` is one."""

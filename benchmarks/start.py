@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,7 +28,11 @@ def measure(options: Options) -> Result:
     repetitions = options.count(small=5, full=20)
     for arguments in COMMANDS:
         gonogo(*arguments)  # the first one compiles
-    commands = {arguments: [_seconds(arguments) for _ in range(repetitions)] for arguments in COMMANDS}
+    commands, processor = {}, {}
+    for arguments in COMMANDS:
+        before = _processor_seconds()
+        commands[arguments] = [_seconds(arguments) for _ in range(repetitions)]
+        processor[arguments] = (_processor_seconds() - before) / repetitions
     _start_once()  # builds the template where there is none: not what is measured
     starts = [_start_once() for _ in range(options.count(small=3, full=10))]
     claims = [_command_claim(arguments, commands[arguments], limit) for arguments, limit in COMMANDS.items()]
@@ -36,8 +41,11 @@ def measure(options: Options) -> Result:
         tables=[
             Table(
                 title="Commands without a stack",
-                columns=("command", "runs", "median s", "fastest s", "slowest s"),
-                rows=[[f"gonogo {' '.join(one)}", *_spread(times)] for one, times in commands.items()],
+                columns=("command", "runs", "median s", "fastest s", "slowest s", "processor s"),
+                rows=[
+                    [f"gonogo {' '.join(one)}", *_spread(times), round(processor[one], 3)]
+                    for one, times in commands.items()
+                ],
             ),
             Table(
                 title="Starts of the reference stack from its template",
@@ -49,7 +57,7 @@ def measure(options: Options) -> Result:
                 ],
             ),
         ],
-        notes=["A command's time is that of its whole process, Python's own start included."],
+        notes=["A command's time is that of its whole process, Python's own start included; processor time is a mean."],
         not_measured=["The first start of all, which initialises and fills the template, is left out."],
     )
 
@@ -58,6 +66,12 @@ def _seconds(arguments: Sequence[str]) -> float:
     ended = gonogo(*arguments)
     assert ended.code == 0, ended.err
     return ended.seconds
+
+
+def _processor_seconds() -> float:
+    """What all children that ended have used so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _spread(times: Sequence[float]) -> list[float]:
