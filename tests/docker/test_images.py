@@ -1,4 +1,4 @@
-"""Images: the mirror map, and what happens when one cannot be had."""
+"""Images that an engine has, lacks, or builds."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import StackError, UsageError
+from gonogo.core.errors import StackError
 from gonogo.stacks.docker.engine import RUN, remove_run
 from gonogo.stacks.docker.images import Images, mirror_map
 
@@ -16,37 +16,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 pytestmark = pytest.mark.docker
-
-
-def test_the_map_comes_from_the_named_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "images.yaml"
-    path.write_text('images: {"redis:7": "mirror/redis:7"}\n')
-    monkeypatch.setenv("GONOGO_IMAGES", str(path))
-    assert mirror_map() == {"redis:7": "mirror/redis:7"}
-
-
-def test_the_map_comes_from_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GONOGO_IMAGES", raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    assert mirror_map() == {}
-    (tmp_path / "gonogo").mkdir()
-    (tmp_path / "gonogo" / "config.yaml").write_text("images:\n  redis:7: mirror/redis:7\n")
-    assert mirror_map() == {"redis:7": "mirror/redis:7"}
-
-
-@pytest.mark.parametrize("text", ["images: [redis]", "images: {redis: 7}", "- redis", "images: {redis"])
-def test_a_map_of_another_form_is_refused(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "images.yaml"
-    path.write_text(text)
-    monkeypatch.setenv("GONOGO_IMAGES", str(path))
-    with pytest.raises(UsageError, match=r"images\.yaml"):
-        mirror_map()
-
-
-def test_a_named_file_that_is_missing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GONOGO_IMAGES", str(tmp_path / "nowhere.yaml"))
-    with pytest.raises(UsageError, match="does not exist"):
-        mirror_map()
 
 
 def test_an_image_that_cannot_be_had_is_a_clear_error(engine: DockerClient) -> None:

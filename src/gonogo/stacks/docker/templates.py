@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,7 +16,6 @@ from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates
 
 if TYPE_CHECKING:
     from docker import DockerClient
-
     from gonogo.stacks.docker.server import DockerPostgres
 
 TEMPLATE = "org.gonogo.template"  # on volumes that outlive runs; its value is the template's key
@@ -76,14 +74,15 @@ class VolumeTemplates:
         self._prune(key)
 
     def _prune(self, keep: str) -> None:
-        """Remove the oldest templates, unless somebody copies them now: theirs are kept until another time."""
+        """Remove the oldest templates, but none that somebody copies now."""
         folders = [one for one in self._folder.iterdir() if one.is_dir() and not one.name.startswith(".")]
         by_age = sorted(folders, key=lambda one: one.stat().st_mtime, reverse=True)
         for folder in by_age[KEEP:]:
-            if folder.name != keep:
-                shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}.old-{os.getpid()}")))
-                with suppress(StackError):
-                    self._remove_volumes(folder.name)
+            if folder.name == keep:
+                continue
+            with suppress(BlockingIOError, StackError), self._cached.removing(folder.name):
+                self._remove_volumes(folder.name)
+                shutil.rmtree(folder)
 
     def _remove_volumes(self, key: str) -> None:
         with speaking(f"the volumes of template {key} cannot be removed"):

@@ -44,6 +44,12 @@ class Templates:
             yield
 
     @contextmanager
+    def removing(self, key: str) -> Iterator[None]:
+        """Nobody builds or copies the template. Raises BlockingIOError when somebody does."""
+        with self._lock(key, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            yield
+
+    @contextmanager
     def _lock(self, key: str, operation: int) -> Iterator[None]:
         with (self._folder / f"{key}.lock").open("w") as lock:  # stays: removing it would make two locks of one
             fcntl.flock(lock, operation)
@@ -80,7 +86,7 @@ class Templates:
         for position, folder in enumerate(by_age):
             old = time.time() - folder.stat().st_mtime > UNUSED_SECONDS
             if folder != keep and (old or position >= KEEP):
-                with suppress(BlockingIOError), self._lock(folder.name, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                with suppress(BlockingIOError), self.removing(folder.name):
                     shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}.old-{os.getpid()}")))
 
 
