@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gonogo.core.errors import SpecError, UsageError
+from gonogo.spec import loader
 from gonogo.spec.content import find_verifications
 from gonogo.spec.loader import load, parse
 from gonogo.spec.stack import StackSpec
@@ -133,3 +134,20 @@ def test_a_check_in_a_folder_of_no_area_gets_a_suggestion(tmp_path: Path) -> Non
     (folder / "mine.yaml").write_text(GOOD)
     with pytest.raises(SpecError, match="did you mean 'isolation'"):
         find_verifications([tmp_path])
+
+
+@pytest.mark.skipif(loader.FAST is None, reason="PyYAML was built without libyaml")
+def test_both_parsers_read_every_file_of_the_content_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(__file__).parents[3]
+    files = [path for top in ("checks", "chaos", "config", "loadtests", "restore_drills") for path in
+             (root / top).rglob("*.yaml")]  # fmt: skip
+    fast = [parse(path) for path in files]
+    monkeypatch.setattr(loader, "FAST", None)
+
+    assert len(files) > 70
+    assert [parse(path) for path in files] == fast
+
+
+@pytest.mark.parametrize("text", ["[" * 5000 + "]" * 5000, "- " * 900 + "a", "a: " + "[" * 900 + "]" * 900])
+def test_deep_nesting_is_an_error_and_no_traceback(tmp_path: Path, text: str) -> None:
+    assert problems(tmp_path / "check.yaml", text) == ["1:1: is nested too deeply"]
