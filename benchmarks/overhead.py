@@ -42,7 +42,7 @@ By hand is benchmarks/by_hand.sh: psql, pg_dump, pg_restore, pg_basebackup, curl
 from the same template, for the same time of load; it compares every row of the restored tables and counts the
 acknowledged writes after the failover. Only gonogo also measures recall, isolation and plans, reads every page and
 writes reports: that counts against it. gonogo restores the vector index with as much memory as it needs, pg_restore by
-hand with the server's default: that counts for it."""
+hand with the server's default: that counts for it. By hand there is neither Redis nor a model's stub."""
 
 
 def measure(options: Options) -> Result:
@@ -66,8 +66,8 @@ def measure(options: Options) -> Result:
                 of_time=True,
             ),
             Claim(
-                text="By its own account (overhead_s / wall_s of run.json) less than 10 % is gonogo's own work",
-                measured=f"{own * 100:.2f} % at most",
+                text="What is neither the stack's start or stop nor an item is less than 10 % of a gate's time",
+                measured=f"{own * 100:.1f} % at most",
                 holds=own < LIMIT,
                 of_time=True,
             ),
@@ -105,7 +105,8 @@ def _gate(out: Path, cache: Path) -> Timed:
     outcomes = {one["id"]: one["outcome"] for one in record["findings"] if one["outcome"] != "SKIPPED"}
     assert ended.code in {0, 3}, ended.err  # HOLD: a busy host may leave something UNKNOWN
     assert set(outcomes) == set(STEPS.values())
-    return Timed(seconds=ended.seconds, steps=dict(_events(out)), own_share=record["overhead_s"] / record["wall_s"])
+    own = ended.seconds - record["wall_s"] + record["overhead_s"]  # Python's start, plan, judgement, reports too
+    return Timed(seconds=ended.seconds, steps=dict(_events(out)), own_share=own / ended.seconds)
 
 
 def _events(out: Path) -> Iterator[tuple[str, float]]:

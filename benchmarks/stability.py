@@ -26,6 +26,7 @@ while os.getppid() == parent and time.monotonic() < end:
     pass
 """
 SHOWN = 4
+GO_OR_HOLD = {0, 3}  # exit codes
 CONTENTION = "Contention: what gonogo's own meter found others to use of the processors, in the worst item."
 
 
@@ -43,12 +44,12 @@ def measure(options: Options) -> Result:
                 text="A healthy stack is GO with nothing UNKNOWN, every time",
                 measured=f"{went} of {runs}; {_verdicts(idle)}",
                 holds=went == runs,
-                of_time=True,
+                of_time=all(one.code in GO_OR_HOLD for one in idle),  # HOLD may be the busy host's doing
             ),
             Claim(
                 text="With every processor kept busy by others the verdict is GO or HOLD, never NO-GO",
                 measured=f"{_verdicts(busy)}, {runs} runs",
-                holds=all(one.verdict in {"GO", "HOLD"} and one.code in {0, 3} for one in busy),
+                holds=all(one.code in GO_OR_HOLD for one in busy),
             ),
         ],
         tables=[_table("Gates without burners", idle), _table("Gates beside one burner per processor", busy)],

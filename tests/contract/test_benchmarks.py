@@ -1,0 +1,44 @@
+"""Benchmarks say what they show, and the page shows what was kept. Nothing here measures a time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from benchmarks import _report
+from benchmarks._result import Claim, Result, decided
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_benchmark_is_listed_with_what_it_shows() -> None:
+    command = [sys.executable, "-m", "benchmarks", "--help"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    for path in (ROOT / "benchmarks").glob("[a-z]*.py"):
+        summary = path.read_text().split('"""')[1].splitlines()[0]
+        assert f"{path.stem:10} {summary}" in shown
+
+
+def test_the_page_is_made_of_the_kept_results() -> None:
+    kept = _report.records()
+    assert kept
+    assert (ROOT / "docs" / "benchmarks.md").read_text() == _report.page(kept)
+
+
+def test_a_result_is_read_back_as_it_was_kept() -> None:
+    for record in _report.records():
+        path = ROOT / "benchmarks" / "results" / f"{record.name}{'' if record.full else '-short'}.json"
+        assert json.loads(path.read_text()) == json.loads(json.dumps(asdict(record)))
+
+
+def test_a_missed_time_proves_nothing_on_a_busy_host_and_a_wrong_verdict_does() -> None:
+    claims = [
+        Claim(text=text, measured="", holds=holds, of_time=of_time)
+        for text, holds, of_time in [("slow", False, True), ("quick", True, True), ("wrong", False, False)]
+    ]
+
+    assert [one.holds for one in decided(Result(claims=claims), 0.5).claims] == [None, True, False]
+    assert [one.holds for one in decided(Result(claims=claims), 0.05).claims] == [False, True, False]
