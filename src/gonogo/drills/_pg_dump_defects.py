@@ -50,6 +50,11 @@ def dumped_under_row_security(context: Context, artefact: Artefact, parameters: 
     return _again(context, artefact, parameters, *flags)
 
 
+def of_another_day(context: Context, artefact: Artefact, parameters: PgDumpParameters) -> Artefact:
+    """Tonight's dump failed and yesterday's is still there: whole, and without what was written since."""
+    return _again(context, artefact, parameters, "--exclude-schema=gonogo_ledger_*")
+
+
 def one_vector_bit_flipped(context: Context, artefact: Artefact, parameters: PgDumpParameters) -> Artefact:
     """One bit of one vector in an uncompressed dump: it restores with exit code 0."""
     plain = _again(context, artefact, parameters.model_copy(update={"compression": "none"}))
@@ -124,6 +129,7 @@ DEFECTS: dict[str, Defect] = {
         empty,
         somebody_elses_database,
         dumped_under_row_security,
+        of_another_day,
         one_vector_bit_flipped,
         index_missing,
         index_built_carelessly,

@@ -185,4 +185,6 @@ def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[O
     yield from found.observations
     yield restored.isolation(target, baseline, context)
     yield from restored.ledger_counts(target, drill.ledger, drill.disaster_at)
+    assert drill.artefact is not None  # it was restored
+    yield restored.missing_from_backup(target, drill.ledger, drill.artefact.covers_until)
     yield restored.pages(target)

@@ -176,3 +176,11 @@ def test_a_backup_that_the_stack_file_does_not_schedule_has_no_exposure(
     (observation,) = exposure(context, PgDumpParameters(), None)
     assert (observation.name, observation.value) == ("exposed_rpo", None)
     assert "dump" in observation.detail
+
+
+def test_a_dump_of_another_day_is_noticed_by_the_ledger_alone(reference_stack: Running) -> None:
+    """The data have not changed since: everything else in it is right."""
+    kept = drilled(reference_stack, artefact_defect="of_another_day")
+    failed = {name for name, outcome in outcomes(reference_stack, kept).items() if outcome is Outcome.FAIL}
+    assert failed == {"rows_missing_from_backup"}
+    assert kept.value("holes") == 0
