@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gonogo.core.deadline import Deadline, Interruption
 from gonogo.core.errors import DeadlineExceeded, Interrupted, NotMeasurable
-from gonogo.core.event import ItemFinished, ItemStarted
+from gonogo.core.event import HarnessFailed, ItemFinished, ItemStarted
 from gonogo.core.outcome import Effect
 from gonogo.core.plan import Plan, PlanItem
 from gonogo.engine.cpu import CpuMeter, contention
@@ -21,6 +21,7 @@ READERS = 4  # checks that only read run this many at a time
 QUIET = "quiet_host"  # an item that uses it measures times, and runs alone even where it only reads
 POLL_S = 0.2
 GRACE_S = 20.0  # what an item gets beyond its limit to end by itself
+HEALING_GRACE_S = 90.0  # and one that breaks things: healing has a minute of its own
 Runner = Callable[[PlanItem, Deadline], None]
 
 
@@ -42,6 +43,7 @@ class Executor:
         self._interruption = interruption
         self._runner = runner
         self._locks: dict[str, threading.Lock] = {}
+        self._abandoned = False  # an item that changes things goes on against all limits: nothing may run beside it
         self.busy_seconds = 0.0  # wall time in which at least one item ran
 
     def run(self, plan: Plan) -> None:
@@ -73,7 +75,7 @@ class Executor:
         for lock in held:
             lock.acquire()
         try:
-            if not self._interruption.is_set:
+            if not self._interruption.is_set and not self._abandoned:
                 self._recorded(item)
         finally:
             for lock in reversed(held):
@@ -101,15 +103,19 @@ class Executor:
         endings: list[Ending] = []
         thread = threading.Thread(target=lambda: endings.append(self._ending(item)), name=item.id, daemon=True)
         thread.start()
-        limit = Deadline.after(item.time_limit_s + GRACE_S)
+        grace = HEALING_GRACE_S if item.effects is Effect.DISRUPTIVE else GRACE_S
+        limit = Deadline.after(item.time_limit_s + grace)
         while thread.is_alive() and not limit.expired:
             thread.join(POLL_S)
             if self._interruption.is_set:
-                thread.join(limit.within(GRACE_S).remaining_seconds)
+                thread.join(limit.within(grace).remaining_seconds)
                 break
         if endings:
             return endings[0]
-        reason = f"still running {GRACE_S:.0f} s after it had to end (time limit {item.time_limit_s:.0f} s)"
+        reason = f"still running {grace:.0f} s after it had to end (time limit {item.time_limit_s:.0f} s)"
+        if item.effects is not Effect.READ:
+            self._abandoned = True
+            self._directory.append(HarnessFailed(reason=f"{item.id} is {reason}: nothing was run beside it any more"))
         return Ending(unmeasurable=reason, cause="time_limit")
 
     def _ending(self, item: PlanItem) -> Ending:

@@ -1,0 +1,64 @@
+"""An item that cannot be ended: what it may still break is not measured by others."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from gonogo.core.deadline import Deadline, Interruption
+from gonogo.core.event import HarnessFailed, ItemFinished, ItemStarted
+from gonogo.core.finding import Source
+from gonogo.core.outcome import Area, Effect, Kind, Severity
+from gonogo.core.plan import Plan, PlanItem
+from gonogo.engine import execute
+from gonogo.engine.cpu import Sample
+from gonogo.engine.execute import Executor
+from gonogo.rundir.directory import RunDirectory, read_events
+
+
+def item(identifier: str, effects: Effect, time_limit_s: float = 30.0) -> PlanItem:
+    return PlanItem(
+        id=identifier, kind=Kind.CHAOS, title="t", area=Area.API, severity=Severity.HIGH, gating=True,
+        source=Source(file="f", line=1), effects=effects, expectations=(), time_limit_s=time_limit_s,
+    )  # fmt: skip
+
+
+def ran(path: Path, hanging: PlanItem, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], list[str], list[str]]:
+    """Which items began, which of them ended by themselves, and failures of gonogo; the first item hangs."""
+    monkeypatch.setattr(execute, "GRACE_S", 0.1)
+    monkeypatch.setattr(execute, "HEALING_GRACE_S", 0.3)
+    directory = RunDirectory(path, run_id="r")
+    meter: Any = SimpleNamespace(sample=lambda: Sample(0.0, 0.0, 0.0))
+    release = threading.Event()
+
+    def runner(one: PlanItem, _deadline: Deadline) -> None:
+        if one is hanging:
+            release.wait(20)
+
+    Executor(directory, cast("Any", meter), Interruption(), runner).run(
+        Plan(items=(hanging, item("next", Effect.WRITE), item("last", Effect.READ)))
+    )
+    release.set()
+    events = [one.event for one in read_events(path)]
+    began = [one.id for one in events if isinstance(one, ItemStarted)]
+    well = [one.id for one in events if isinstance(one, ItemFinished) and one.unmeasurable is None]
+    return began, well, [one.reason for one in events if isinstance(one, HarnessFailed)]
+
+
+@pytest.mark.parametrize("effects", [Effect.WRITE, Effect.DISRUPTIVE])
+def test_nothing_runs_beside_one_that_breaks_things_and_does_not_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, effects: Effect
+) -> None:
+    began, well, failures = ran(tmp_path / "run", item("hangs", effects, 0.1), monkeypatch)
+    assert (began, well) == (["hangs"], [])
+    assert len(failures) == 1
+    assert failures[0].startswith("hangs is still running")
+
+
+def test_one_that_only_reads_and_does_not_end_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, well, failures = ran(tmp_path / "run", item("hangs", Effect.READ, 0.1), monkeypatch)
+    assert (began, well, failures) == (["hangs", "next", "last"], ["next", "last"], [])
