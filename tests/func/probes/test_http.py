@@ -24,7 +24,7 @@ def observed(running: Running, *, seconds: float = 60.0, **written: Any) -> list
 def test_refusals_of_our_own_traffic_prove_nothing(reference_stack: Running) -> None:
     busy = {"call": "search", "as": "limited", "repeat": 100, "until": 429}
     # A refusal is waited out once, which goes on until the check's time is over or the wait was not long enough.
-    with pytest.raises(NotMeasurable, match="429|time limit"):
+    with pytest.raises(NotMeasurable, match=r"429|time limit"):
         observed(reference_stack, steps=[busy], observe={"status": "status"}, seconds=6)
     seen = observed(reference_stack, steps=[busy], observe={"refused": "count 429"}, also_answers=[429])
     assert [one.value for one in seen] == [1]
