@@ -9,8 +9,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import _report
+from benchmarks._leftovers import left, shared_files, traces_of
 from benchmarks._result import Claim, Result, decided
 
+LISTENER = """
+import socket, sys
+with socket.create_server(("127.0.0.1", 0)):
+    print("listening", flush=True)
+    sys.stdin.read()
+"""
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,3 +49,19 @@ def test_a_missed_time_proves_nothing_on_a_busy_host_and_a_wrong_verdict_does() 
 
     assert [one.holds for one in decided(Result(claims=claims), 0.5).claims] == [None, True, False]
     assert [one.holds for one in decided(Result(claims=claims), 0.05).claims] == [False, True, False]
+
+
+def test_what_a_run_leaves_is_seen_on_the_host(tmp_path: Path) -> None:
+    shared = shared_files()
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTENER], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        traces = traces_of(process.pid)
+        found = left(traces, str(tmp_path), [], shared)
+        process.kill()
+
+    assert found[0] == f"process {process.pid}"
+    assert found[1].startswith("listening socket ")
+    assert left(traces, str(tmp_path), [], shared) == []
