@@ -129,6 +129,18 @@ def test_the_application_restarts_on_its_port_and_keeps_its_log(docker_stack: Ru
     assert len(application.log_text()) > len(before)
 
 
+def test_a_paused_service_can_be_killed_and_started_again(docker_stack: Running) -> None:
+    standby = docker_stack.stack.postgres().standbys.get("replica") or docker_stack.stack.postgres().standbys["db"]
+    port = standby.port
+    standby.pause()
+    assert standby.kill().pids
+    assert not standby.is_running()
+    assert standby.pids() == ()
+    standby.start(Deadline.after(60))
+    assert standby.port == port
+    assert scalar(standby.dsn(), "SELECT pg_is_in_recovery()") is True
+
+
 def test_a_killed_primary_is_gone_and_rejoins_the_promoted_standby(docker_stack: Running) -> None:
     stack, deadline = docker_stack.stack, Deadline.after(120)
     primary = stack.postgres()

@@ -215,6 +215,8 @@ def _started(site: DockerSite, definition: Definition, port: int) -> Container:
         made.ports = ports
     made.env = dict(definition.environment)
     made.with_kwargs(**_options(site, definition))
+    if definition.alias:
+        made.with_name(f"{site.network}-{definition.alias}")  # for people who look at the engine
     if definition.command is not None:
         made.with_command(list(definition.command))
     for source, (path, mode) in definition.mounts.items():
