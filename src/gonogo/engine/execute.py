@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,12 +15,14 @@ from gonogo.core.errors import DeadlineExceeded, Interrupted, NotMeasurable
 from gonogo.core.event import HarnessFailed, ItemFinished, ItemStarted
 from gonogo.core.outcome import Effect
 from gonogo.core.plan import Plan, PlanItem
-from gonogo.engine.cpu import CpuMeter, contention
+from gonogo.engine.cpu import SAMPLE_SECONDS, CpuMeter, Sample, contention
 from gonogo.rundir.directory import RunDirectory
 
 READERS = 4  # checks that only read run this many at a time
 QUIET = "quiet_host"  # an item that uses it measures times, and runs alone even where it only reads
 POLL_S = 0.2
+SHORTEST_SECONDS = 2 * SAMPLE_SECONDS  # in less the host's clock ticks too rarely
+SAMPLES_KEPT = 64
 GRACE_S = 20.0  # what an item gets beyond its limit to end by itself
 HEALING_GRACE_S = 90.0  # and one that breaks things: healing has a minute of its own
 Runner = Callable[[PlanItem, Deadline], None]
@@ -44,6 +47,7 @@ class Executor:
         self._runner = runner
         self._locks: dict[str, threading.Lock] = {}
         self._abandoned = False  # an item that changes things goes on against all limits: nothing may run beside it
+        self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self.busy_seconds = 0.0  # wall time in which at least one item ran
 
     def run(self, plan: Plan) -> None:
@@ -91,12 +95,18 @@ class Executor:
                 id=item.id,
                 seconds=round(seconds, 6),
                 cpu_seconds=round(max(0.0, after.own - before.own), 3),
-                contention=contention(before, after),
+                contention=self._contention(before, after),
                 unmeasurable=ending.unmeasurable,
                 cause=ending.cause,
                 traceback=ending.traceback,
             )
         )
+
+    def _contention(self, before: Sample, after: Sample) -> float | None:
+        """Of the item's own time; one too short to tell shares that of what came just before it."""
+        self._samples += [before, after]
+        earlier = (one for one in reversed(tuple(self._samples)) if after.at - one.at >= SHORTEST_SECONDS)
+        return contention(min(before, next(earlier, before), key=lambda one: one.at), after)
 
     def _bounded(self, item: PlanItem) -> Ending:
         """Run the item in a thread of its own, so that one that hangs costs its limit and no more."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from types import SimpleNamespace
@@ -62,3 +63,15 @@ def test_nothing_runs_beside_one_that_breaks_things_and_does_not_end(
 def test_one_that_only_reads_and_does_not_end_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     began, well, failures = ran(tmp_path / "run", item("hangs", Effect.READ, 0.1), monkeypatch)
     assert (began, well, failures) == (["hangs", "next", "last"], ["next", "last"], [])
+
+
+def test_a_short_item_shares_the_contention_of_what_came_just_before_it(tmp_path: Path) -> None:
+    """Else a slow answer on a busy host would fail only where it is quick enough."""
+    samples = iter([Sample(0.0, 0.0, 0.0), Sample(0.4, 0.4, 0.0), Sample(0.4, 0.4, 0.0), Sample(0.7, 0.7, 0.0)])
+    meter: Any = SimpleNamespace(sample=lambda: next(samples))
+    Executor(RunDirectory(tmp_path / "run", run_id="r"), meter, Interruption(), lambda _item, _deadline: None).run(
+        Plan(items=(item("first", Effect.WRITE), item("second", Effect.WRITE)))
+    )
+    ended = [one.event for one in read_events(tmp_path / "run") if isinstance(one.event, ItemFinished)]
+    assert ended[0].contention is None  # nothing came before it
+    assert ended[1].contention == pytest.approx(1 / (os.cpu_count() or 1), abs=0.01)
