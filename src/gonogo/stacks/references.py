@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gonogo.core.errors import UsageError
-from gonogo.spec.references import REFERENCE, lookup_in, substitute
+from gonogo.spec.references import lookup_in, substitute
 
 SECRET_BYTES = 24
 
@@ -93,8 +93,3 @@ def services_referenced(value: Any, services: Mapping[str, object]) -> set[str]:
 
     substitute(value, note)
     return found & services.keys()
-
-
-def has_references(text: str) -> bool:
-    """Whether a string holds any reference."""
-    return REFERENCE.search(text) is not None
