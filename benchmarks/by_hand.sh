@@ -80,6 +80,23 @@ contents() { # what every table holds, as one hash per table
   done
 }
 
+neighbours() { # port, on or off (the index), number of queries: the ten nearest of the first so many passages
+  sql "$1" "SET enable_indexscan = $2; SELECT q.id, n.id FROM (SELECT id, embedding FROM chunks ORDER BY id LIMIT $3) q
+    CROSS JOIN LATERAL (SELECT id FROM chunks ORDER BY embedding <=> q.embedding LIMIT 10) n" | sort
+}
+
+writes() { # port, table: numbered writes by one writer; what psql prints was acknowledged
+  sql "$1" "CREATE TABLE $2 (number bigint PRIMARY KEY)"
+  "$BIN/psql" -XAtq -p "$1" > "$2.acknowledged" 2> "$2.log" <<< \
+    "INSERT INTO $2 SELECT coalesce(max(number), 0) + 1 FROM $2 RETURNING number \\watch 0.01" &
+}
+
+lost() { # port, table: how many acknowledged writes are not there
+  grep -E '^[0-9]+$' "$2.acknowledged" | sort > acked
+  sql "$1" "SELECT number FROM $2" | sort > there
+  comm -23 acked there | wc -l
+}
+
 end() { # everything that still runs
   local pid
   for pid in $(jobs -p); do kill -QUIT "$pid" 2> /dev/null || true; done
@@ -102,12 +119,20 @@ application "$APP" "127.0.0.1:$PRIMARY,127.0.0.1:$STANDBY"
 await right "$APP"
 
 step load
+neighbours "$PRIMARY" off 40 > exact
 "$PYTHON" -m locust --locustfile "$LOCUSTFILE" --host "http://127.0.0.1:$APP" --headless --users "$RATE" \
   --spawn-rate "$RATE" --run-time "${LOAD_SECONDS}s" --only-summary --csv load > locust.log 2>&1
 
 step drill
 contents "$PRIMARY" > before
+neighbours "$PRIMARY" off 20 > exact
+neighbours "$PRIMARY" on 20 > found
+writes "$PRIMARY" before_the_disaster
+writer=$!
+sleep 0.5
 "$BIN/pg_dump" -p "$PRIMARY" --format=custom --compress=gzip:1 --file=dump
+sleep 0.5
+kill "$writer"
 $RUN_AS "$BIN/initdb" -D "$WORK/restored" -U gonogo -A trust -E UTF8 --locale=C --no-sync --data-checksums > initdb.log
 server restored "$RESTORED" -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=128MB \
   -c shared_preload_libraries=pg_stat_statements -c max_connections=60 -c dynamic_shared_memory_type=mmap
@@ -119,21 +144,26 @@ application "$APP2" "127.0.0.1:$RESTORED"
 await right "$APP2"
 contents "$RESTORED" > after
 cmp before after
+contents "$PRIMARY" > source
+cmp before source
+neighbours "$RESTORED" on 20 > found
+echo "$(comm -12 exact found | wc -l) of 200 nearest neighbours" > recall
+lost "$RESTORED" before_the_disaster > rpo
+sql "$RESTORED" 'CREATE EXTENSION pg_prewarm' > /dev/null
+sql "$RESTORED" "SELECT sum(pg_prewarm(oid::regclass, 'buffer')) FROM pg_class WHERE relkind IN ('r', 'm', 'i', 't', 'S')" > pages
 kill "$(cat "app-$APP2.pid")"
 kill -QUIT "$(cat restored.pid)"
 
 step failover
-sql "$PRIMARY" 'CREATE TABLE by_hand (number bigint PRIMARY KEY)'
-# Numbered writes by one writer; what psql prints was acknowledged.
-"$BIN/psql" -XAtq -p "$PRIMARY" > acknowledged 2> writer.log << 'END' &
-INSERT INTO by_hand SELECT coalesce(max(number), 0) + 1 FROM by_hand RETURNING number \watch 0.01
-END
+right "$APP"
+writes "$PRIMARY" before_the_failover
 sleep 2
 postmaster=$(cat primary.pid)
 kill -KILL "$postmaster" $(pgrep -P "$postmaster")
 sql "$STANDBY" 'SELECT pg_promote()' > /dev/null
 await right "$APP"
 sleep 3
+ipcrm -m "$(sed -n 7p primary/postmaster.pid | awk '{ print $2 }')" # SIGKILL leaves it behind
 rm -r primary
 $RUN_AS "$BIN/pg_basebackup" -h 127.0.0.1 -p "$STANDBY" -D "$WORK/primary" -X stream -c fast -N
 touch primary/standby.signal
@@ -141,8 +171,8 @@ sed -i "s/port=$PRIMARY/port=$STANDBY/; s/^synchronous_standby_names.*//" primar
 server primary "$PRIMARY"
 await streams "$STANDBY"
 right "$APP"
-lost=$(grep -E '^[0-9]+$' acknowledged | sort > acked; sql "$STANDBY" 'SELECT number FROM by_hand' | sort > there; comm -23 acked there | wc -l)
-[ "$lost" = 0 ] || { echo "$lost acknowledged writes are lost" >&2; exit 1; }
+missing=$(lost "$STANDBY" before_the_failover)
+[ "$missing" = 0 ] || { echo "$missing acknowledged writes are lost" >&2; exit 1; }
 [ "$(wc -l < acked)" -ge 20 ] || { echo "only $(wc -l < acked) writes were acknowledged" >&2; exit 1; }
 
 step stop

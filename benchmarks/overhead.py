@@ -39,10 +39,11 @@ PORTS = ("PRIMARY_PORT", "STANDBY_PORT", "RESTORED_PORT", "APP_PORT", "APP2_PORT
 
 COMPARED = """\
 By hand is benchmarks/by_hand.sh: psql, pg_dump, pg_restore, pg_basebackup, curl and Locust on the same kind of stack
-from the same template, for the same time of load; it compares every row of the restored tables and counts the
-acknowledged writes after the failover. Only gonogo also measures recall, isolation and plans, reads every page and
-writes reports: that counts against it. gonogo restores the vector index with as much memory as it needs, pg_restore by
-hand with the server's default: that counts for it. By hand there is neither Redis nor a model's stub."""
+from the same template, for the same times of load and of waiting. It too compares every row, computes exact
+neighbours, reads every page and counts acknowledged writes, before and after the disaster. Only gonogo also compares
+definitions, checks isolation and plans and writes reports: that counts against it. gonogo restores the vector index
+with as much memory as it needs and one worker per further processor, pg_restore by hand with the server's defaults. By
+hand there is neither Redis nor a model's stub."""
 
 
 def measure(options: Options) -> Result:
