@@ -46,7 +46,11 @@ def run_and_report(*, kinds: Sequence[Kind] = (), identifiers: Sequence[str] = (
         click.echo((result.path / "run.json").read_bytes(), nl=False)
     else:
         progress.verdict(record, result.path)
-    sys.exit(exit_code(result.exit_code, fail_on=given["fail_on"], advisory=given["advisory"]))
+    code = exit_code(result.exit_code, fail_on=given["fail_on"], advisory=given["advisory"])
+    if code != result.exit_code:  # it may have come from the environment, where nobody sees it
+        option = "--advisory" if given["advisory"] else "--fail-on no-go"
+        click.echo(f"gonogo: exit code {code} instead of {int(result.exit_code)}, because of {option}", err=True)
+    sys.exit(code)
 
 
 def run_options(*, kinds: Sequence[Kind], identifiers: Sequence[str], command: str, **given: Any) -> Any:

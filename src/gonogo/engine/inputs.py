@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -20,6 +22,7 @@ from gonogo.spec.stack import StackSpec
 from gonogo.spec.suite import PolicySpec, SuiteSpec
 
 DEEPEST_INHERITANCE = 5
+OBJECTIVE = re.compile(r"\$\{objectives\.(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +86,19 @@ def read_inputs(options: RunOptions) -> Inputs:
     if problems:
         raise SpecError(problems)
     policy = load_policy(options.policy or results["suite"].policy, options.content)
+    _check_limits(policy, results["verifications"])
     return Inputs(options=options, policy=policy, **results)
+
+
+def _check_limits(policy: PolicySpec, verifications: Mapping[str, Verification]) -> None:
+    """A limit that nothing reads limits nothing. Raises UsageError."""
+    read = {name for one in verifications.values() for name in OBJECTIVE.findall(str(one.loaded.document.data))}
+    for name in policy.limits:
+        if name not in read:
+            close = difflib.get_close_matches(name, read, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            known = ", ".join(sorted(read))
+            raise UsageError(f"policy {policy.policy}: no verification reads the limit {name!r}{hint} (read: {known})")
 
 
 def load_stack(options: RunOptions) -> Loaded[StackSpec]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from gonogo.core.finding import Finding
 from gonogo.core.outcome import ExitCode, Outcome, SkipReason, Verdict
@@ -54,11 +53,8 @@ def rule(
 
 
 def accepted(finding_id: str, policy: ResolvedPolicy) -> str | None:
-    """The policy's reason for accepting an unsupported item, by name or pattern."""
-    for pattern, reason in policy.accept_unsupported.items():
-        if fnmatchcase(finding_id, pattern):
-            return reason
-    return None
+    """The policy's reason for accepting an unsupported item. By name alone: a pattern would accept the unknown."""
+    return policy.accept_unsupported.get(finding_id)
 
 
 def _skipped_for(finding: Finding, reason: SkipReason) -> bool:

@@ -174,7 +174,6 @@ def _known(context: Context, server: PostgresServer) -> dict[str, Callable[[], A
     names = {key: facts[key].name if key in facts else key for key in declared}
     tenant = [key for key, table in declared.items() if table.tenant]
     vector = [key for key, table in declared.items() if table.vector]
-    production = spec.data.production_size
     standbys = (spec.services[spec.data.service].model_extra or {}).get("standbys") or {}
     return {
         "tables": lambda: list(names.values()),
@@ -183,12 +182,23 @@ def _known(context: Context, server: PostgresServer) -> dict[str, Callable[[], A
         "vector_tables": lambda: [names[key] for key in vector],
         "vector_columns": lambda: [declared[key].vector for key in vector],
         "vector_indexes": lambda: [facts[key].vector_index if key in facts else None for key in vector],
-        "vector_rows": lambda: [max(facts[key].rows if key in facts else 0, production.get(key, 0)) for key in vector],
+        "vector_rows": lambda: [_rows_to_expect(context, key) for key in vector],
         "standbys": lambda: list(standbys),
         "synchronous_standbys": lambda: [name for name, one in standbys.items() if (one or {}).get("synchronous")],
         "application_role": lambda: server.role_name(Role.APPLICATION),
         "owner_role": lambda: server.role_name(Role.OWNER),
     }
+
+
+def _rows_to_expect(context: Context, key: str) -> int:
+    """How many rows a table has or will have: what there is, or what production is declared to have if that is more.
+
+    Raises NotMeasurable on a stack of our own making without that declaration: its data are a sample.
+    """
+    facts, declared = context.facts.tables, context.stack.spec.data.production_size
+    if key not in declared and context.stack.runtime != "external":
+        raise NotMeasurable(f"the stack file declares no production_size of {key}, and what is loaded here is a sample")
+    return max(facts[key].rows if key in facts else 0, declared.get(key, 0))
 
 
 def _variable(stack: Stack, variable: str) -> str:

@@ -207,13 +207,6 @@ def tally(area: AreaScore) -> str:
     return ", ".join(parts) or "nothing planned"
 
 
-def outcome_text(finding: Finding) -> str:
-    """Its outcome, with what lifts or limits it: `FAIL, waived until 2027-01-31`."""
-    if finding.waiver is not None:
-        return f"{finding.outcome}, waived until {finding.waiver.expires}"
-    return finding.outcome.value
-
-
 def figures(finding: Finding) -> list[Figure]:
     """The numbers of one load profile, scenario or drill, those with a limit first; of each name the worst."""
     limits = {result.observation: result for result in finding.expectations}

@@ -104,22 +104,28 @@ def _area(kind: Kind, identifier: str, loaded: Loaded[VerificationSpec]) -> Area
 
 
 def find_config(kind: str, name: str, content: Sequence[Path] = ()) -> Path:
-    """A stack, suite or policy file: a path, or a name found below `config/<kind>/`, users' folders first."""
+    """A stack, suite or policy file: a path, or a name found below `config/<kind>/` of the shipped and users' folders.
+
+    A name that stands in two of them is an error: a policy must not be another one than people think.
+    """
+    word = {"stacks": "stack", "suites": "suite", "policies": "policy"}[kind]
     direct = Path(name)
     if direct.suffix in {".yaml", ".yml"} or "/" in name:
         if not direct.is_file():
-            raise UsageError(f"{kind.rstrip('s')} file {name} does not exist")
+            raise UsageError(f"{word} file {name} does not exist")
         return direct
-    known: dict[str, Path] = {}
-    for root in (*content, shipped_content()):
+    known: dict[str, list[Path]] = {}
+    for root in dict.fromkeys((*content, shipped_content())):
         for path in sorted((root / "config" / kind).glob("*.y*ml")):
-            known.setdefault(path.stem, path)
+            known.setdefault(path.stem, []).append(path)
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]!r}?" if close else ""
-        word = {"stacks": "stack", "suites": "suite", "policies": "policy"}[kind]
         raise UsageError(f"unknown {word} {name!r}{hint} (known: {', '.join(sorted(known))})")
-    return known[name]
+    if len(known[name]) > 1:
+        places = " and ".join(str(path) for path in known[name])
+        raise UsageError(f"{word} {name!r} is defined twice, in {places}: rename yours, or name the file itself")
+    return known[name][0]
 
 
 def find_locustfile(users: str, profile: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from gonogo.core.outcome import Area, Severity
 from gonogo.spec.base import Seconds, Spec
@@ -37,6 +37,12 @@ class WaiverSpec(Spec):
     reason: str = Field(min_length=1)
     approved_by: str = Field(min_length=1)
     expires: date
+
+    @model_validator(mode="after")
+    def _two_people(self) -> WaiverSpec:
+        if self.approved_by == self.owner:
+            raise ValueError("approved_by must be somebody else than owner: nobody waives a gate alone")
+        return self
 
     @field_validator("expires", mode="before")
     @classmethod

@@ -11,10 +11,11 @@ from gonogo.engine.inputs import RunOptions, load_policy, matching, read_inputs,
 from gonogo.engine.plan import World, make_plan
 
 
-def objectives_under(tmp_path: Path, limits: str) -> dict[str, str]:
+def objectives_under(tmp_path: Path, limits: str, **changes: str | None) -> dict[str, str]:
     policy = tmp_path / "mine.yaml"
     policy.write_text(f"policy: mine\nextends: base\nlimits: {limits}\n")
-    return read_inputs(RunOptions(policy=str(policy))).objectives
+    stack = {f"objectives.{name}": value for name, value in changes.items()}
+    return read_inputs(RunOptions(policy=str(policy), stack_changes=stack)).objectives
 
 
 @pytest.mark.parametrize(
@@ -22,13 +23,10 @@ def objectives_under(tmp_path: Path, limits: str) -> dict[str, str]:
     [
         ("{rto: {at_most: 15min}}", "rto", "5min"),
         ("{rto: {at_most: 1min}}", "rto", "1min"),
-        ("{nonsense_p99: {at_most: 2s}}", "nonsense_p99", "2s"),
         ("{}", "rto", "5min"),
     ],
 )
-def test_the_stricter_of_objective_and_limit_counts_and_a_limit_alone_counts_too(
-    tmp_path: Path, limits: str, name: str, expected: str
-) -> None:
+def test_the_stricter_of_objective_and_limit_counts(tmp_path: Path, limits: str, name: str, expected: str) -> None:
     assert objectives_under(tmp_path, limits)[name] == expected
 
 
@@ -44,6 +42,23 @@ def test_the_stricter_of_objective_and_limit_counts_and_a_limit_alone_counts_too
 def test_a_limit_that_cannot_be_compared_is_an_error_and_no_crash(tmp_path: Path, limits: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         objectives_under(tmp_path, limits)
+
+
+def test_a_limit_counts_where_the_stack_has_no_objective(tmp_path: Path) -> None:
+    assert objectives_under(tmp_path, "{search_p95: {at_most: 2s}}", search_p95=None)["search_p95"] == "2s"
+
+
+def test_a_limit_that_nothing_reads_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no verification reads the limit 'rt0'; did you mean 'rto'"):
+        objectives_under(tmp_path, "{rt0: {at_most: 2s}}")
+
+
+def test_a_users_policy_cannot_take_the_name_of_a_shipped_one(tmp_path: Path) -> None:
+    folder = tmp_path / "config" / "policies"
+    folder.mkdir(parents=True)
+    (folder / "ci.yaml").write_text("policy: ci\nextends: base\n")
+    with pytest.raises(UsageError, match="policy 'ci' is defined twice"):
+        read_inputs(RunOptions(content=(tmp_path,)))
 
 
 def test_a_policy_inherits_key_by_key(tmp_path: Path) -> None:
