@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from gonogo.core.observation import Observation, Scalar, Timeline
-from gonogo.core.outcome import Area, Kind, Outcome, Severity
+from gonogo.core.outcome import Area, Kind, Outcome, Severity, SkipReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,7 @@ class Finding:
     gating: bool
     outcome: Outcome
     source: Source
+    skip: SkipReason | None = None  # why it was not run, where that was decided when the plan was made
     reason: str = ""
     covers: tuple[str, ...] = ()
     why: str = ""

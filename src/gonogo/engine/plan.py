@@ -66,17 +66,22 @@ def make_plan(inputs: Inputs, world: World) -> Plan:
 
 
 def select(inputs: Inputs) -> dict[str, SkipReason | None]:
-    """Which verifications are in the plan. `--only` may name any; what `--skip` names is dropped, not forgotten."""
+    """What is in the plan, and why not where it does not run.
+
+    `--only` may name any verification. What `--skip` names is dropped, and what else the suite holds is deselected:
+    neither is forgotten.
+    """
     identifiers = list(inputs.verifications)
     options = inputs.options
-    if options.only:
-        chosen = [one for one in matching(options.only, identifiers, "--only") if _wanted(inputs, one)]
-    else:
-        suite = matching(inputs.suite.run, identifiers, f"suite {inputs.suite.suite}:")
-        without = set(matching(inputs.suite.skip, identifiers, "skip of the suite")) if inputs.suite.skip else set()
-        chosen = [one for one in suite if one not in without and _wanted(inputs, one)]
+    suite = matching(inputs.suite.run, identifiers, f"suite {inputs.suite.suite}:")
+    without = set(matching(inputs.suite.skip, identifiers, "skip of the suite")) if inputs.suite.skip else set()
+    asked = (
+        matching(options.only, identifiers, "--only") if options.only else [one for one in suite if one not in without]
+    )
+    chosen = [one for one in asked if _wanted(inputs, one)]
     dropped = set(matching(options.skip, identifiers, "--skip")) if options.skip else set()
-    return {one: SkipReason.DROPPED if one in dropped else None for one in chosen}
+    running = {one: SkipReason.DROPPED if one in dropped else None for one in chosen}
+    return {**running, **{one: SkipReason.DESELECTED for one in suite if one not in running}}
 
 
 def _wanted(inputs: Inputs, identifier: str) -> bool:
@@ -187,7 +192,7 @@ def _decide(
 ) -> tuple[SkipReason | None, str | None, str]:
     """(skip, unreachable, reason) of an item."""
     if skip is not None:
-        return skip, None, "left out by --skip"
+        return skip, None, "left out by --skip" if skip is SkipReason.DROPPED else "not part of this run"
     if not applies(stack, verification.spec.applies_when):
         return SkipReason.NOT_APPLICABLE, None, f"the stack file declares no {LACKS[verification.spec.applies_when]}"
     if world.failure is not None:

@@ -141,7 +141,7 @@ def selftest(options: RunOptions, out: Path, tell: Callable[[str], None]) -> Mat
     The run directories of the healthy run and of everything that was not proven are kept below `out`.
     """
     inputs = read_inputs(options)
-    chosen = [inputs.verifications[one] for one in select(inputs)]
+    chosen = [inputs.verifications[one] for one, skip in select(inputs).items() if skip is None]
     cases = [
         Case(verification=one, defect=defect, number=n) for one in chosen for n, defect in enumerate(one.spec.defect, 1)
     ]

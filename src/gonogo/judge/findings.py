@@ -84,6 +84,7 @@ def judge_item(item: PlanItem, log: ItemLog, policy: ResolvedPolicy, as_of: date
         severity=item.severity,
         gating=item.gating,
         outcome=outcome,
+        skip=item.skip,
         reason=reason,
         source=item.source,
         covers=item.covers,

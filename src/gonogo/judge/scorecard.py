@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from gonogo.core.finding import AreaScore, Finding
 from gonogo.core.outcome import Area, Outcome, SkipReason
 
-OUTSIDE = (SkipReason.DESELECTED.value, SkipReason.NOT_APPLICABLE.value)
+OUTSIDE = (SkipReason.DESELECTED, SkipReason.NOT_APPLICABLE)
 
 
 def counted(finding: Finding) -> bool:
     """Whether a finding belongs to the denominator: all but what was not asked for or provably does not apply."""
-    return not (finding.outcome is Outcome.SKIPPED and finding.reason.startswith(OUTSIDE))
+    return finding.skip not in OUTSIDE
 
 
 def area_scores(findings: Sequence[Finding], weights: Mapping[str, float]) -> tuple[AreaScore, ...]:

@@ -58,7 +58,7 @@ def accepted(finding_id: str, policy: ResolvedPolicy) -> str | None:
 
 
 def _skipped_for(finding: Finding, reason: SkipReason) -> bool:
-    return finding.outcome is Outcome.SKIPPED and finding.reason.startswith(reason.value)
+    return finding.outcome is Outcome.SKIPPED and finding.skip is reason
 
 
 def _holds(finding: Finding, policy: ResolvedPolicy) -> bool:

@@ -13,7 +13,7 @@ from gonogo.core.event import ItemFinished, ItemStarted, ObservationMade, RunFin
 from gonogo.core.facts import Facts
 from gonogo.core.finding import Expectation, Finding, Source, Waiver
 from gonogo.core.observation import Observation
-from gonogo.core.outcome import Area, Effect, Kind, Outcome, Severity, Verdict
+from gonogo.core.outcome import Area, Effect, Kind, Outcome, Severity, SkipReason, Verdict
 from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.judge.expectations import judge_expectation
 from gonogo.judge.findings import judge_item, sort_events
@@ -108,13 +108,13 @@ def test_a_lost_event_is_no_good_news(tmp_path: Path) -> None:
 
 
 def test_a_required_item_that_the_stack_file_leaves_no_room_for_holds() -> None:
-    def found(identifier: str, outcome: Outcome, reason: str = "") -> Finding:
+    def found(identifier: str, outcome: Outcome, skip: SkipReason | None = None) -> Finding:
         return Finding(
             id=identifier, kind=Kind.CHAOS, title="t", area=Area.RESILIENCE, severity=Severity.HIGH, gating=True,
-            outcome=outcome, reason=reason, source=Source(file="f", line=1),
+            outcome=outcome, skip=skip, source=Source(file="f", line=1),
         )  # fmt: skip
 
-    findings = (found("a", Outcome.PASS), found("b", Outcome.SKIPPED, "not applicable: the stack declares no standbys"))
+    findings = (found("a", Outcome.PASS), found("b", Outcome.SKIPPED, SkipReason.NOT_APPLICABLE))
     assert rule(findings, POLICY, partial=None, stopped=None, broken=()).verdict is Verdict.GO
     ruling = rule(findings, replace(POLICY, require=("b",)), partial=None, stopped=None, broken=())
     assert ruling.verdict is Verdict.HOLD

@@ -44,9 +44,9 @@ def verdict_of(*findings: Finding, policy: ResolvedPolicy = POLICY, **options: A
 
 
 PASS, FAIL, UNKNOWN = finding(Outcome.PASS), finding(Outcome.FAIL, "b"), finding(Outcome.UNKNOWN, "c")
-UNSUPPORTED = finding(Outcome.SKIPPED, "d", reason="unsupported: kill: read-only")
-DROPPED = finding(Outcome.SKIPPED, "e", reason="dropped: left out by --skip")
-NOT_APPLICABLE = finding(Outcome.SKIPPED, "f", reason="not applicable: no standbys")
+UNSUPPORTED = finding(Outcome.SKIPPED, "d", skip=SkipReason.UNSUPPORTED, reason="unsupported: kill: read-only")
+DROPPED = finding(Outcome.SKIPPED, "e", skip=SkipReason.DROPPED, reason="dropped: left out by --skip")
+NOT_APPLICABLE = finding(Outcome.SKIPPED, "f", skip=SkipReason.NOT_APPLICABLE, reason="not applicable: no standbys")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,58 @@
+"""The contract of a stack file: the proposals as YAML, each with how sure it is; what is not proposed, and why."""
+
+from __future__ import annotations
+
+import re
+
+from gonogo.engine.init.proposal import Proposed
+from gonogo.engine.init.render import comment, pair
+from gonogo.spec.stack import REQUESTS
+
+TENANTS = ("tenant-a", "tenant-b")
+EXAMPLES = {
+    "live": "GET /livez",
+    "ready": "GET /readyz",
+    "metrics": "GET /metrics",
+    "openapi": "GET /openapi.json",
+    "ingest": '{request: POST /documents, json: {title: "{title}", text: "{text}"}, id: $.id}',
+    "document": '{request: "GET /documents/{id}", id: $.id}',
+    "delete": '{request: "DELETE /documents/{id}"}',
+    "search": '{request: POST /search, json: {query: "{query}", k: "{k}"}, hits: "$.hits[*]", hit: {document: $.id}}',
+    "chat": '{request: POST /chat, json: {session: "{session}", message: "{message}"}, answer: $.answer}',
+}
+
+
+def contract_lines(proposed: Proposed, needs: dict[str, str | None]) -> list[str]:
+    """Lines of `contract:`; adds the variables that tenants' keys need to `needs`."""
+    lines = ["contract:", pair("service", "app", indent=2), *_tenants(proposed, needs)]
+    for name in REQUESTS:
+        if (one := proposed.requests.get(name)) is None:
+            why = proposed.absent.get(name, "not declared")
+            lines += comment(f"{name}: {why}. For example: {name}: {EXAMPLES[name]}", indent=2)
+            continue
+        lines += comment("; ".join([f"{name}: {one.confidence.value}", *one.remarks]), indent=2)
+        spec = one.spec["request"] if set(one.spec) == {"request"} else dict(one.spec)
+        lines.append(pair(name, spec, indent=2))
+    return lines
+
+
+def _tenants(proposed: Proposed, needs: dict[str, str | None]) -> list[str]:
+    lines = [line for text in proposed.remarks for line in comment(text, indent=2)]
+    if not proposed.tenant_headers:
+        lines += comment(
+            "tenants: how each of two tenants identifies itself; isolation needs two. For example: "
+            'tenants: {tenant-a: {headers: {X-API-Key: "${env.TENANT_A_KEY}"}}}',
+            indent=2,
+        )
+        return [*lines, pair("tenants", {"everybody": {}}, indent=2, remark="no key was found to be needed")]
+    lines += comment("Two real tenants, named as in your corpus; their keys come from the environment.", indent=2)
+    lines.append("  tenants:")
+    for tenant in TENANTS:
+        headers = {}
+        for header, pattern in proposed.tenant_headers.items():
+            part = re.search(r"KEY|ID", pattern)
+            variable = f"{tenant.upper().replace('-', '_')}_{part[0] if part else 'KEY'}"
+            needs.setdefault(variable, None)
+            headers[header] = re.sub(r"KEY|ID", f"${{env.{variable}}}", pattern)
+        lines.append(pair(tenant, {"headers": headers}, indent=4))
+    return lines
