@@ -104,6 +104,11 @@ def _compiled(path: str) -> JSONPath | CompoundJSONPath:
         raise UsageError(f"{path!r} is no JSONPath: {error}") from error
 
 
+def check_path(path: str) -> None:
+    """See that a text is a JSONPath. Raises UsageError."""
+    _compiled(path)
+
+
 def select(path: str, data: Any, request: str) -> list[Any]:
     """What a JSONPath selects. Nothing is fine only for `[*]` over a list that is there and empty.
 

@@ -97,7 +97,7 @@ def write(made: Draft, out: Path, *, force: bool) -> None:
 
 
 def validate(text: str) -> StackSpec:
-    """The draft as the loader and the service kinds see it. Raises HarnessError: a draft that is wrong is our mistake."""
+    """The draft as the loader and the service kinds see it. Raises HarnessError: what is wrong in it is our mistake."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "stack.yaml"
         path.write_text(text, encoding="utf-8")

@@ -176,6 +176,7 @@ def with_port(words: Sequence[str], ports: Collection[int]) -> list[str]:
 
 
 def _write_environment(made: Services) -> None:
+    lines = made.lines
     if made.translation.variables:
         lines.append("    environment:")
         for one in made.translation.variables:

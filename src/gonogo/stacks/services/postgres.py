@@ -149,6 +149,7 @@ def _references(servers: Sequence[SqlServer], addresses: Sequence[tuple[str, int
     for role, credential in servers[0].roles.items():
         user, database = f"{credential.name}:{credential.password}", servers[0].database
         values[f"roles.{role}"] = credential.name
+        values[f"passwords.{role}"] = credential.password  # for services that want the parts, or another scheme
         values[f"url.{role}"] = f"postgresql://{user}@{hosts}/{database}{query}"
     return values
 
