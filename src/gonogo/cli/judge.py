@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run_directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--as-of", default=None, metavar="INSTANT", help="Judge as of this ISO instant (waivers, validity).")
-@click.option("--policy", default=None, help="Judge by another policy (file or name).")
+@click.option(
+    "--policy",
+    default=None,
+    help="Judge by another policy: its gates, weights, acceptances, waivers. (Its limits need a new run.)",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the judgement on standard output and nothing else there.")
 @reported
 def command(run_directory: Path, as_of: str | None, policy: str | None, as_json: bool) -> None:
