@@ -15,7 +15,7 @@ from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
-from gonogo.probes.isolation import Found, attempt
+from gonogo.probes._isolation_ways import Found, attempt
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, application_of
 from gonogo.stacks.interfaces import Role

@@ -17,7 +17,7 @@ from gonogo.pg.catalog import quoted, row_key
 from gonogo.pg.replay import returned_keys, send, sets_tenant, transaction_like, with_tenant
 from gonogo.pg.sessions import Connection, session
 from gonogo.pg.sql import query
-from gonogo.probes.isolation import Found, attempt
+from gonogo.probes._isolation_ways import Found, attempt
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.searching import search_of

@@ -5,8 +5,7 @@ A probe that finds nothing proves something only where its owner does find it; e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from pydantic import model_validator
@@ -14,6 +13,7 @@ from pydantic import model_validator
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._isolation_ways import Found
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
 
@@ -47,25 +47,6 @@ class Parameters(Spec):
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What one way of looking came to. `controls`: how often the owner did find what is its own."""
-
-    way: str
-    tried: int
-    controls: int
-    leaks: tuple[str, ...] = ()
-    errors: tuple[str, ...] = ()  # a guard that refuses by an error that only a bug explains
-    notes: tuple[str, ...] = ()  # what could not be looked at
-    unmeasurable: str = ""  # why nothing can be said of this way
-
-    @property
-    def sentence(self) -> str:
-        """For the evidence."""
-        counted = f"{self.tried} tried, {self.controls} controls, {len(self.leaks)} leaks"
-        return self.unmeasurable or ", ".join([counted, *self.notes])
-
-
 class Isolation:
     """Observes leaks (sentences), owner_finds_own, and errors of the guard."""
 
@@ -80,14 +61,6 @@ class Isolation:
         if not any(one.leaks for one in found):  # a leak that was seen stands, whatever else could not be measured
             _check_controls(found)
         yield from _observations(context, found)
-
-
-def attempt(way: str, act: Callable[[], Found]) -> Found:
-    """Try one way; what keeps it from being measured is noted, so that what others found is not lost."""
-    try:
-        return act()
-    except NotMeasurable as error:
-        return Found(way=way, tried=0, controls=0, unmeasurable=str(error))
 
 
 def _check_controls(found: Sequence[Found]) -> None:
