@@ -12,14 +12,28 @@ from gonogo.core.outcome import ExitCode
 
 
 @click.command()
+@option("--stack", default=None, help="Start (or attach to) this stack and try every request that only reads.")
+@option(
+    "--runtime",
+    type=click.Choice(["auto", "docker", "embedded", "external"]),
+    default="auto",
+    show_default=True,
+    help="With --stack: how it is run.",
+)
 @option("--content", multiple=True, type=FOLDER, help="A folder of your own checks, profiles, scenarios, drills.")
 @click.option("--capabilities", is_flag=True, help="Also list which verifications need which capability.")
 @reported
-def command(content: tuple[Path, ...], capabilities: bool) -> None:
+def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabilities: bool) -> None:
     """Say what this machine has and lacks for gonogo, and what to do about it. Starts nothing.
 
     Exit code 0 when at least one runtime that starts stacks can be used, 3 when none can, 4 when gonogo cannot work.
+
+    With --stack it starts the stack instead, sends every request of its contract that only reads, and says what does
+    not fit and what to do about it. Exit code 0 when all fits, 3 when something does not or could not be seen.
     """
+    if stack is not None:
+        _try(stack, runtime, content)
+        return
     from gonogo.engine.doctor import Health, costs, diagnose
     from gonogo.rundir.state import held_runs
     from gonogo.spec.content import find_verifications
@@ -40,4 +54,21 @@ def command(content: tuple[Path, ...], capabilities: bool) -> None:
         sys.exit(int(ExitCode.HARNESS_FAILED))
     starts = {"embedded runtime", "docker runtime"}
     if not any(line.health is Health.GOOD and line.what in starts for line in lines):
+        sys.exit(int(ExitCode.HOLD))
+
+
+def _try(stack: str, runtime: str, content: tuple[Path, ...]) -> None:
+    """Try a stack's contract."""
+    from gonogo.engine.inputs import RunOptions
+    from gonogo.engine.run import Observer
+    from gonogo.engine.trial import Fit, fits, try_stack
+
+    signs = {Fit.FITS: "✓", Fit.DIFFERS: "✗", Fit.UNPROVEN: "?", Fit.UNTRIED: "-"}
+    options = RunOptions(stack=stack, runtime=runtime, content=content, command="gonogo doctor")
+    tried = try_stack(options, Observer(progress=lambda line: click.echo(line, err=True)))
+    width = max(len(one.what) for one in tried) if tried else 0
+    for one in tried:
+        remedy = f"  → {one.remedy}" if one.remedy else ""
+        click.echo(f"{signs[one.fit]} {one.what:<{width}} {one.fit.value}: {one.found}{remedy}")
+    if not fits(tried):
         sys.exit(int(ExitCode.HOLD))

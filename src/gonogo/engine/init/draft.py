@@ -21,6 +21,7 @@ from gonogo.spec.stack import StackSpec
 from gonogo.stacks.exchange import check_path
 from gonogo.stacks.services import declared_services
 
+NAME = re.compile(r"[a-z][a-z0-9-]*")  # as StackSpec wants it
 AFTER = """\
 data:
   service: db
@@ -57,6 +58,8 @@ class Draft:
 
 def draft(wanted: Wanted) -> Draft:
     """Draft a stack file. Raises UsageError for files that cannot be read or are something else."""
+    if wanted.name and not NAME.fullmatch(wanted.name):
+        raise UsageError(f"{wanted.name!r} is no name that a stack may be given: small letters, digits and -")
     project = read_compose(wanted.compose) if wanted.compose else None
     proposed = propose(read_openapi(wanted.openapi)) if wanted.openapi else Proposed()
     ready = proposed.requests.get("ready")

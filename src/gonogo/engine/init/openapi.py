@@ -74,7 +74,7 @@ def read_openapi(source: str) -> OpenApi:
     schemes = (data.get("components") or {}).get("securitySchemes") or {}
     return OpenApi(
         data=data,
-        operations=tuple(_operations(data)),
+        operations=tuple(operations_of(data)),
         schemes={str(name): _resolve(data, one) for name, one in schemes.items()},
         where=urlsplit(source).path if remote else "",
     )
@@ -117,7 +117,8 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
     return data
 
 
-def _operations(data: Mapping[str, Any]) -> Iterator[Operation]:
+def operations_of(data: Mapping[str, Any]) -> Iterator[Operation]:
+    """Every method of every path of a document."""
     for path, raw in (data.get("paths") or {}).items():
         item = _resolve(data, raw)
         for method in METHODS:

@@ -6,7 +6,7 @@ import re
 
 NAME = re.compile(
     r"(?i)(pass(word|wd|phrase)?s?|pwd|secret|token|credential|api_?key|private|webhook|jwt|salt|pepper)|"
-    r"(^|_)(keys?|dsn|auth|pat|pin|cookie|signing)(_|$)"
+    r"(^|_)(keys?|dsn|auth|pat|pin|pw|creds?|psk|otp|sas|cookie|signing)(_|$)"
 )
 COUNTS = re.compile(r"(?i)(max|min|limit|count|size|ttl|expir|minutes|seconds|length|budget|per_|ratio|overlap)")
 NUMBER = re.compile(r"^\d+(\.\d+)?$")
