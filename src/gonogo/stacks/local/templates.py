@@ -67,6 +67,7 @@ class Templates:
         """Keep cleanly stopped data directories with their superusers' passwords, by service name."""
         fresh = self._folder / f".{key}.new"
         shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()  # a stack may have no database at all
         for name, (data, password) in clusters.items():
             (fresh / name).mkdir(mode=0o700, parents=True)
             copy_data(data, fresh / name / "data", account)
