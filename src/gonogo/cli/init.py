@@ -18,7 +18,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--out", type=FILE, default=Path("stack.yaml"), show_default=True, help="Where to write the stack file.")
 @click.option("--name", help="Name of the stack; default: that of the Compose project.")
 @click.option("--app", "application", metavar="SERVICE", help="The Compose service that is the application.")
-@click.option("--external", is_flag=True, help="For something that already runs: gonogo only reads.")
+@click.option("--external", is_flag=True, help="For something that already runs: it is only read.")
 @click.option("--url", help="With --external: where the application answers.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @reported

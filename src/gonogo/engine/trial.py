@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.deadline import Deadline, Interruption
-from gonogo.core.errors import MissingCapability, NotMeasurable, UsageError
+from gonogo.core.errors import MissingCapability, NotMeasurable, StackError, UsageError
 from gonogo.core.outcome import Capability
 from gonogo.engine.init.shapes import FILL_IN
 from gonogo.engine.inputs import RunOptions, read_inputs
@@ -61,12 +61,17 @@ class Trial:
 
 
 def try_stack(options: RunOptions, observer: Observer) -> list[Trial]:
-    """Start (or attach to) a stack and try its contract. Raises UsageError, StackError, Interrupted."""
+    """Start (or attach to) a stack and try its contract. Raises UsageError, Interrupted."""
     interruption = Interruption()
     with tempfile.TemporaryDirectory(prefix="gonogo-doctor-") as folder:
         inputs = read_inputs(replace(options, out=Path(folder) / "run"))
         with opened(inputs, observer) as (directory, services), interruptible(interruption):
-            stack = start(inputs, services, Deadline.after(STACK_START_S, interruption))
+            mask = directory.redactor.text
+            try:
+                stack = start(inputs, services, Deadline.after(STACK_START_S, interruption))
+            except StackError as error:
+                remedy = "see to its command, environment and roles in the stack file"
+                return [Trial(what="stack", fit=Fit.DIFFERS, found=mask(str(error)), remedy=remedy)]
             try:
                 tried = []
                 for one in trials(stack):
@@ -74,7 +79,6 @@ def try_stack(options: RunOptions, observer: Observer) -> list[Trial]:
                     interruption.check()
             finally:
                 stack.close()
-            mask = directory.redactor.text
     return [replace(one, found=mask(one.found), remedy=mask(one.remedy)) for one in tried]
 
 

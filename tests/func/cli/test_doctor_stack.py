@@ -124,3 +124,14 @@ def test_nothing_at_the_address_is_said_and_no_request_is_tried(reference_stack:
     assert ended.code == 3, ended.out + ended.err
     assert "does not answer" in ended.out
     assert "live" not in ended.out
+
+
+def test_a_stack_that_does_not_start_does_not_fit_and_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    app = {"kind": "http", "command": ["python", "-c", "raise SystemExit('no such setting')"]}
+    path.write_text(
+        yaml.safe_dump({"stack": "broken", "runtime": "embedded", "services": {"db": {"kind": "postgres"}, "app": app}})
+    )
+    ended = gonogo("doctor", "--stack", path, cwd=tmp_path)
+    assert ended.code == 3, ended.out + ended.err
+    assert "no such setting" in ended.out

@@ -135,6 +135,16 @@ def test_a_variable_becomes_a_value_or_a_reference(name: str, text: str | None, 
     assert value_of(name, text).value == value
 
 
+def test_logins_that_are_not_the_superuser_name_the_roles() -> None:
+    environment = {
+        "A": "postgres://app_rw:pw@pg/x",
+        "MIGRATE": "postgres://maker:pw@pg/x",
+        "C": "postgres://boss:p@pg/x",
+    }
+    made = translate(environment, NAMES, values_secret=frozenset())
+    assert made.roles == {"application": "app_rw", "owner": "maker"}
+
+
 def test_a_default_that_is_a_secret_is_told_nowhere() -> None:
     made = translate({"DB_PW": "${DB_PW:-tr0ub4dor}"}, NAMES, values_secret=frozenset())
     assert (made.needs, made.secrets) == ({"DB_PW": None}, ["DB_PW"])

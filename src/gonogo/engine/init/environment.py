@@ -18,6 +18,7 @@ DATABASE_URL = re.compile(
 KEYWORDS = re.compile(r"\bhost=(?P<host>[^\s:]+)")
 MIGRATING = re.compile(r"(?i)(migrat|owner|admin|alembic)")
 URL_HOST = re.compile(r"://(?:[^/\s]*@)?([^/:\s?]+)")
+LOGIN = re.compile(r"^[a-z_][a-z0-9_]*$")
 TOLD = {"PORT", "HOST"}  # gonogo says these itself
 PARTS = {
     "port": ("PORT",),
@@ -44,6 +45,7 @@ class Translation:
 
     variables: list[Variable] = field(default_factory=list)
     needs: dict[str, str | None] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)  # the stack's role → the login that Compose has for it
     secrets: list[str] = field(default_factory=list)  # names of those that stood in the file in plain text
 
 
@@ -67,6 +69,7 @@ def translate(environment: Mapping[str, str | None], names: Names, *, values_sec
         for kind, service in (("db", names.database), ("cache", names.redis))
     }  # fmt: skip
     for name, text in environment.items():
+        _note_login(name, text or "", names, made)
         variable = _told(name) or _stubbed(name, names) or _part(name, prefixes, names, environment)
         if variable is None and text is not None:
             variable = _service_address(name, text, names)
@@ -132,6 +135,14 @@ def _service_address(name: str, text: str, names: Names) -> Variable | None:
     if names.redis and text == f"{names.redis}:6379":
         return Variable(name=name, value="${cache.host}:${cache.port}")
     return None
+
+
+def _note_login(name: str, text: str, names: Names, made: Translation) -> None:
+    """Remember which login a connection URL has for a role that is not the superuser."""
+    url = DATABASE_URL.match(text)
+    user = (url["user"] or "").partition(":")[0] if url and _host(url["host"]) == names.database else ""
+    if LOGIN.match(user) and (role := _role(name, user, names)) != "admin":
+        made.roles.setdefault(role, user)
 
 
 def _role(name: str, user: str | None, names: Names) -> str:

@@ -42,6 +42,9 @@ def services_of(project: ComposeProject, *, out: Path, application: str | None, 
     made.found = [_found(project.services[name], role) for name, role in roles.items()]
     made.host_port = next((host for host, _ in app.ports if host), None)
     made.health_path, made.has_database = app.health_path, database is not None
+    written = {one.name for one in (app, database, redis) if one}
+    others = [one for one in project.services.values() if one.name not in written]
+    made.translation, stub = _translated(app, database, redis, others, project, made)
     if database:
         _postgres(database, made)
     else:
@@ -52,19 +55,9 @@ def services_of(project: ComposeProject, *, out: Path, application: str | None, 
             pair("cache", {"kind": "redis", **({"image": image} if image else {}), "optional": True}, indent=2)
         )
         made.todo.append("cache is optional: where no Redis can run, its references are empty")
-    written = {one.name for one in (app, database, redis) if one}
-    others = [one for one in project.services.values() if one.name not in written]
-    environment, hidden = _environment(app, project, made)
-    stub = STUB if (STUB_KEYS | STUB_URLS) & environment.keys() else None
     if stub:
         made.lines += comment("A stand-in: no real model is asked, nothing is spent.", indent=2)
         made.lines.append(pair(stub, {"kind": "openai_stub"}, indent=2))
-    names = Names(
-        database=database.name if database else None, redis=redis.name if redis else None, stub=stub,
-        others=frozenset(one.name for one in others),
-        superuser=with_defaults((database.environment.get("POSTGRES_USER") if database else "") or "postgres") or "",
-    )  # fmt: skip
-    made.translation = translate(environment, names, values_secret=hidden)
     _application(app, project, made, out=out, ready=ready)
     for one in others:
         _other(one, roles[one.name], made)
@@ -91,6 +84,9 @@ def _postgres(service: ComposeService, made: Services) -> None:
     database = with_defaults(service.environment.get("POSTGRES_DB") or service.environment.get("POSTGRES_USER") or "")
     if database and not looks_secret(database):
         lines.append(pair("database", database, indent=4))
+    if made.translation.roles:
+        remark = "their logins in Compose; both are made here, and the application's owns nothing"
+        lines.append(pair("roles", dict(sorted(made.translation.roles.items(), reverse=True)), indent=4, remark=remark))
     lines.append(pair("extensions", ["vector"], indent=4, remark="a guess; every extension that must be there"))
     settings = dict(
         setting.split("=", 1)
@@ -103,6 +99,21 @@ def _postgres(service: ComposeService, made: Services) -> None:
         made.todo.append(
             f"{service.name} runs files of {INITIAL_SQL} at its first start: gonogo does not; see migrate:"
         )
+
+
+def _translated(  # noqa: PLR0917 - private: the project's parts, as they were told apart
+    app: ComposeService, database: ComposeService | None, redis: ComposeService | None,
+    others: Sequence[ComposeService], project: ComposeProject, made: Services,
+) -> tuple[Translation, str | None]:  # fmt: skip
+    """The application's environment in the stack's references, and the name of the stand-in where it needs one."""
+    environment, hidden = _environment(app, project, made)
+    stub = STUB if (STUB_KEYS | STUB_URLS) & environment.keys() else None
+    names = Names(
+        database=database.name if database else None, redis=redis.name if redis else None, stub=stub,
+        others=frozenset(one.name for one in others),
+        superuser=with_defaults((database.environment.get("POSTGRES_USER") if database else "") or "postgres") or "",
+    )  # fmt: skip
+    return translate(environment, names, values_secret=hidden), stub
 
 
 def _environment(
