@@ -51,6 +51,15 @@ def test_something_that_already_runs_is_only_read(tmp_path: Path) -> None:
     assert spec.services["app"].model_extra == {"url": "https://rag.example"}
 
 
+def test_a_password_in_the_url_is_not_written(tmp_path: Path) -> None:
+    out = tmp_path / "stack.yaml"
+    assert init("--external", "--url", "https://me:hunter2@rag.example", "--out", out).exit_code == 0
+    assert "hunter2" not in out.read_text()
+    assert load(out, StackSpec).spec.services["app"].model_extra == {"url": "${env.APP_URL}"}
+    refused = init("--external", "--openapi", "http://me:hunter2@127.0.0.1:9/x", "--out", tmp_path / "other.yaml")
+    assert (refused.exit_code, "hunter2" in refused.output) == (2, False)
+
+
 def test_an_external_stack_of_a_compose_project_asks_its_published_port(tmp_path: Path) -> None:
     out = tmp_path / "stack.yaml"
     assert init("--external", "--from-compose", COMPOSE, "--out", out).exit_code == 0

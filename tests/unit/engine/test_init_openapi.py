@@ -169,6 +169,7 @@ def test_a_document_that_is_served_says_where_it_is(server: str) -> None:
         ('{"swagger": "2.0"}', "Swagger 2.0"),
         ("[]", "no OpenAPI document"),
         ("a: [", "neither JSON nor YAML"),
+        ('{"openapi": "3.1.0", "paths": [1]}', "not formed as OpenAPI 3"),
         ("{}", "no Op"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from gonogo.core.errors import UsageError
+from gonogo.core.redact import Redactor
 
 METHODS = ("get", "post", "put", "patch", "delete")
 JSON = "application/json"
@@ -66,18 +67,22 @@ def read_openapi(source: str) -> OpenApi:
     """Read a document from a file or an http(s) URL. Raises UsageError."""
     remote = source.startswith(("http://", "https://"))
     text = _fetch(source) if remote else _read(Path(source))
+    source = Redactor().text(source)
     data = _parsed(text, source)
     version = str(data.get("openapi", ""))
     if not version.startswith("3"):
         found = f"Swagger {data['swagger']}" if "swagger" in data else "no OpenAPI document"
         raise UsageError(f"{source}: is {found}; OpenAPI 3 is needed")
     schemes = (data.get("components") or {}).get("securitySchemes") or {}
-    return OpenApi(
-        data=data,
-        operations=tuple(operations_of(data)),
-        schemes={str(name): _resolve(data, one) for name, one in schemes.items()},
-        where=urlsplit(source).path if remote else "",
-    )
+    try:
+        return OpenApi(
+            data=data,
+            operations=tuple(operations_of(data)),
+            schemes={str(name): _resolve(data, one) for name, one in schemes.items()},
+            where=urlsplit(source).path if remote else "",
+        )
+    except (AttributeError, TypeError) as error:
+        raise UsageError(f"{source}: is not formed as OpenAPI 3 wants it: {error}") from None
 
 
 def _read(path: Path) -> str:
@@ -92,12 +97,13 @@ def _read(path: Path) -> str:
 def _fetch(url: str) -> str:
     import httpx
 
+    shown = Redactor().text(url)
     try:
         answer = httpx.get(url, timeout=FETCH_SECONDS, trust_env=False, follow_redirects=True)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UsageError(f"{url}: does not answer: {str(error) or type(error).__name__}") from None
+        raise UsageError(f"{shown}: does not answer: {str(error) or type(error).__name__}") from None
     if answer.status_code != 200 or len(answer.content) > MOST_BYTES:
-        raise UsageError(f"{url}: answered {answer.status_code} with {len(answer.content)} bytes")
+        raise UsageError(f"{shown}: answered {answer.status_code} with {len(answer.content)} bytes")
     return answer.text
 
 
@@ -154,7 +160,7 @@ def _operation(data: Mapping[str, Any], path: str, method: str, item: Mapping[st
         body_types=tuple(body),
         answer=_schema(data, answer),
         answer_types=tuple(answer),
-        security=tuple(next(iter(wanted), {})),
+        security=tuple(next((one for one in wanted if one), {})),  # not the empty alternative: it shows less
     )  # fmt: skip
 
 

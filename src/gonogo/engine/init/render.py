@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import textwrap
 from typing import Any
 
 import yaml
 
 WIDTH = 118
+PLAIN = re.compile(r"(--?)?[A-Za-z/$][^{}\[\],#]*|\.{1,2}(/[^{}\[\],#]*)?")  # never what some reader takes for a number
 
 
 def comment(text: str, *, indent: int = 0, bullet: str = "") -> list[str]:
@@ -41,7 +43,7 @@ def flow(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(map(flow, value)) + "]"
     if isinstance(value, str):
-        return value if _is_plain(value) else json.dumps(value, ensure_ascii=False)
+        return value if _is_plain(value) else '"' + "".join(map(_escaped, value)) + '"'
     return json.dumps(value)
 
 
@@ -50,9 +52,16 @@ def one_line(text: str) -> str:
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
+def _escaped(letter: str) -> str:
+    """A letter inside double quotes, as YAML (not JSON) escapes it."""
+    if letter in '"\\\n':
+        return {"\n": "\\n"}.get(letter, f"\\{letter}")
+    return letter if letter.isprintable() else f"\\U{ord(letter):08x}"
+
+
 def _is_plain(text: str) -> bool:
     """Whether a text means itself without quotes, in a flow too, for every reader of YAML."""
-    if not text.isprintable() or any(letter in text for letter in "{}[],#") or ": " in text:
+    if not PLAIN.fullmatch(text) or not text.isprintable() or ": " in text:
         return False
     try:
         return bool(yaml.safe_load(f"[{text}]") == [text] and yaml.safe_load(f"[{text}: 1]") == [{text: 1}])

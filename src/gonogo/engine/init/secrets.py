@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 NAME = re.compile(
     r"(?i)(pass(word|wd|phrase)?s?|pwd|secret|token|credential|api_?key|private|webhook|jwt|salt|pepper)|"
@@ -13,7 +14,7 @@ NUMBER = re.compile(r"^\d+(\.\d+)?$")
 HARMLESS = re.compile(r"(?i)^(true|false|yes|no|on|off|none|null|)$")
 KNOWN = re.compile(
     r"(^|[^A-Za-z0-9])(sk-|pk-|rk_|ghp_|gho_|github_pat_|glpat-|xox[abprs]-|AKIA|AIza|hf_|eyJ[A-Za-z0-9_-]{8})"
-    r"|-----BEGIN|://[^/\s@]*@"
+    r"|-----BEGIN|://[^/\s@]*@|[^\s/:@]:[^\s/:@]+@[^\s@]"
 )
 ASSIGNED = re.compile(r"(?i)(pass(word|wd)?|secret|token|api_?key|key|sig(nature)?|auth\w*)\s*[=:]\s*\S")
 UUID = re.compile(r"(?i)\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
@@ -33,6 +34,19 @@ def is_secret(name: str, value: str) -> bool:
     if NAME.search(name):
         return not (COUNTS.search(name) and NUMBER.match(value))
     return looks_secret(value)
+
+
+def holds_secret(words: Sequence[str]) -> bool:
+    """Whether a command line has a secret in it.
+
+    >>> holds_secret(["serve", "--token", "hunter2"]), holds_secret(["serve", "--max-tokens", "512", "--reload"])
+    (True, False)
+    """
+    flags = [word.lstrip("-").replace("-", "_") if word.startswith("-") else "" for word in words]
+    given = zip(flags, words[1:], strict=False)
+    return any(looks_secret(word) for word in words) or any(
+        is_secret(flag, value) for flag, value in given if flag and not value.startswith("-")
+    )
 
 
 def looks_secret(value: str) -> bool:

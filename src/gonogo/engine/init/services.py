@@ -11,10 +11,11 @@ from gonogo.engine.init.compose import ComposeProject, ComposeService, env_file_
 from gonogo.engine.init.environment import STUB_KEYS, STUB_URLS, Names, Translation, translate
 from gonogo.engine.init.recognise import Role, recognise, the_one, with_defaults
 from gonogo.engine.init.render import comment, pair
-from gonogo.engine.init.secrets import looks_secret
+from gonogo.engine.init.secrets import holds_secret, looks_secret
 
 STACK_NAMES = {Role.POSTGRES: "db", Role.REDIS: "cache", Role.APPLICATION: "app"}
 STUB = "llm"
+APP_URL = "${env.APP_URL}"
 INITIAL_SQL = "/docker-entrypoint-initdb.d"
 NO_KIND = "stack files have no such kind yet, so gonogo neither starts it nor verifies anything of it"
 
@@ -154,7 +155,7 @@ def _application(app: ComposeService, project: ComposeProject, made: Services, *
 def _command(app: ComposeService, made: Services) -> None:
     """The command, listening on the port that gonogo chooses where the one of Compose can be seen in it."""
     command = with_defaults("\0".join(app.command))
-    if not command or looks_secret(command.replace("\0", " ")):
+    if not command or holds_secret(command.split("\0")):
         text = "command: [python, -m, yours]  (the embedded runtime needs it; docker: the image's own)"
         made.lines += comment(text, indent=4)
         reason = "holds a secret or a variable without default" if app.command else "is the image's own"
@@ -238,5 +239,7 @@ def _other(service: ComposeService, role: Role, made: Services) -> None:
 
 def external_services(project: Services | None, url: str | None) -> Mapping[str, dict[str, str]]:
     """Services of something that already runs: a connection string and a URL."""
-    published = f"http://127.0.0.1:{project.host_port}" if project and project.host_port else "${env.APP_URL}"
-    return {"db": {"kind": "postgres", "dsn": "${env.DSN}"}, "app": {"kind": "http", "url": url or published}}
+    published = f"http://127.0.0.1:{project.host_port}" if project and project.host_port else APP_URL
+    safe = None if url and looks_secret(url) else url
+    address = safe or (APP_URL if url else published)
+    return {"db": {"kind": "postgres", "dsn": "${env.DSN}"}, "app": {"kind": "http", "url": address}}
