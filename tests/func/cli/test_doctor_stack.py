@@ -135,3 +135,45 @@ def test_a_stack_that_does_not_start_does_not_fit_and_says_why(tmp_path: Path) -
     ended = gonogo("doctor", "--stack", path, cwd=tmp_path)
     assert ended.code == 3, ended.out + ended.err
     assert "no such setting" in ended.out
+
+
+COMPOSE = """
+services:
+  rag:
+    build: {{context: {context}, dockerfile: reference_rag/Dockerfile}}
+    command: python -m reference_rag
+    ports: ["8000:8000"]
+    environment:
+      DATABASE_URL: postgresql://rag_app:not-real-1@postgres:5432/rag
+      MIGRATIONS_URL: postgresql://rag_owner:not-real-2@postgres:5432/rag
+      OPENAI_BASE_URL: https://models.example/v1
+      API_KEYS: tenant-a=not-real-3,tenant-b=not-real-4
+    depends_on: [postgres]
+  postgres:
+    image: pgvector/pgvector:pg17
+    environment: {{POSTGRES_PASSWORD: not-real-5, POSTGRES_DB: rag}}
+"""
+KEYS = {
+    "TENANT_A_KEY": "not-real-3",
+    "TENANT_B_KEY": "not-real-4",
+    "API_KEYS": "tenant-a=not-real-3,tenant-b=not-real-4",
+}
+
+
+def test_a_stack_drafted_from_compose_starts_and_fits_without_an_edited_line(tmp_path: Path) -> None:
+    root = Path(__file__).parents[3]
+    (tmp_path / "compose.yaml").write_text(COMPOSE.format(context=root / "examples"))
+    api = root / "tests/data/openapi/reference.json"
+    made = gonogo("init", "--from-compose", "compose.yaml", "--openapi", api, "--name", "drafted", cwd=tmp_path)
+    assert made.code == 0, made.err
+    assert "not-real" not in (tmp_path / "stack.yaml").read_text() + made.out
+    planned = gonogo("plan", "--stack", "stack.yaml", cwd=tmp_path, environment=KEYS)
+    assert planned.code == 0, planned.err
+    arguments = ("doctor", "--stack", "stack.yaml", "--runtime", "embedded")
+    ended = gonogo(*arguments, cwd=tmp_path, environment=KEYS)
+    lines = ended.out.splitlines()
+    assert [line for line in lines if line.startswith("✗")] == [], ended.out
+    assert {line.split()[1] for line in lines if line.startswith("✓")} == {"live", "ready", "metrics"}
+    # The database is empty: what a search would answer could not be seen, and that is no success.
+    assert ended.code == 3
+    assert sum("answered no hits" in line for line in lines) == 2

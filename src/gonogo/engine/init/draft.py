@@ -29,7 +29,8 @@ data:
   # production_size: {chunks: 400_000}   # rows in production
 # corpus: {questions: questions.jsonl}   # lines of {"id", "tenant", "question", "document"}: worth the first hour
 # backups: {dump: {every: 24h, takes: 20min, shipping: 5min}}   # what you really make
-# objectives: {rto: 15min, rpo: 25h, search_p95: 300ms, error_rate: 1%}   # what you promise
+# Nobody's promise yet: figures to begin with, because checks are judged by them. Write down what you promise.
+objectives: {rto: 15min, rpo: 25h, search_p95: 300ms, error_rate: 1%}
 """
 
 
@@ -131,7 +132,8 @@ def _todo(found: Services | None, proposed: Proposed) -> list[str]:
         todo.append(f"requests of the contract that are a guess or not whole: {', '.join(unsure)}")
     if found and found.translation.secrets:
         todo.append(f"in plain text in the Compose file, not copied: {', '.join(found.translation.secrets)}")
-    todo.append("data.tables, corpus, backups and objectives at the end: what is left out costs verifications")
+    todo.append("objectives, at the end, are examples and no promise of yours: write your own")
+    todo.append("data.tables, corpus and backups, at the end: what is left out costs verifications")
     return todo
 
 
