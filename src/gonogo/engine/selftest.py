@@ -23,7 +23,7 @@ from gonogo.engine.sabotage import sabotaged
 from gonogo.spec.content import Verification
 from gonogo.spec.defect import DefectSpec
 
-SIDE_BY_SIDE = 2  # stacks at a time for checks; what is timed runs alone
+SIDE_BY_SIDE = 3  # stacks at a time for checks; what is timed runs alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,9 @@ def ready_template(
 ) -> str:
     """The key of a template that exists now, built when there is none."""
     key = _key(declared, site)
+    with templates.in_use(key):  # shared: stacks that find theirs start side by side
+        if templates.find(key) is not None:
+            return key
     with templates.building(key):
         if templates.find(key) is None:
             _build(key, declared, order, site, templates)

@@ -154,6 +154,9 @@ def _tail(log: Path) -> str:
 def ready_template(declared: Mapping[str, Declared], order: list[str], site: Site, templates: Templates) -> str:
     """The key of a template that exists now, built when there is none."""
     key = template_key(declared, site)
+    with templates.in_use(key):  # shared: stacks that find theirs start side by side
+        if templates.find(key) is not None:
+            return key
     with templates.building(key):
         if templates.find(key) is None:
             build_template(key, declared, order, site, templates)
