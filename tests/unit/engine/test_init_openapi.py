@@ -31,10 +31,21 @@ def requests_of(made: Proposed) -> dict[str, Any]:
 
 def test_the_reference_service_gets_the_contract_that_was_written_for_it_by_hand() -> None:
     written = yaml.safe_load((ROOT / "config/stacks/reference.yaml").read_text())["contract"]
-    found = ContractSpec.model_validate(requests_of(proposed("reference.json")))
+    made = proposed("reference.json")
+    found = ContractSpec.model_validate({**requests_of(made), "errors": made.errors})
     expected = ContractSpec.model_validate({name: written[name] for name in found.model_fields_set})
     assert found == expected
-    assert found.model_fields_set == {"live", "ready", "metrics", "ingest", "document", "delete", "search", "chat"}
+    assert found.model_fields_set == {
+        "live",
+        "ready",
+        "metrics",
+        "ingest",
+        "document",
+        "delete",
+        "search",
+        "chat",
+        "errors",
+    }
 
 
 def test_the_reference_document_is_that_of_the_service() -> None:
@@ -81,6 +92,10 @@ def test_what_a_contract_cannot_say_yet_is_named() -> None:
 def test_tenants_are_told_apart_by_the_security_scheme_and_by_headers() -> None:
     assert proposed("reference.json").tenant_headers == {"X-API-Key": "KEY"}
     assert proposed("memories.yaml").tenant_headers == {"Authorization": "Bearer KEY", "X-Workspace": "ID"}
+
+
+def test_where_no_error_has_a_code_none_is_made_up() -> None:
+    assert proposed("memories.yaml").errors == {}
 
 
 def test_a_general_health_route_is_a_guess() -> None:

@@ -25,6 +25,10 @@ EXAMPLES = {
 def contract_lines(proposed: Proposed, needs: dict[str, str | None]) -> list[str]:
     """Lines of `contract:`; adds the variables that tenants' keys need to `needs`."""
     lines = ["contract:", pair("service", "app", indent=2), *_tenants(proposed, needs)]
+    if proposed.errors:
+        lines.append(pair("errors", proposed.errors, indent=2))
+    else:
+        lines += comment("errors: where an error holds its code. For example: errors: {code: $.error.code}", indent=2)
     for name in REQUESTS:
         if (one := proposed.requests.get(name)) is None:
             why = proposed.absent.get(name, "not declared")

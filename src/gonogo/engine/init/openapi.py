@@ -41,6 +41,7 @@ class Operation:
     body_types: tuple[str, ...] = ()
     answer: Mapping[str, Any]
     answer_types: tuple[str, ...] = ()
+    error: Mapping[str, Any]  # of the first refusal that is described
     security: tuple[str, ...] = ()  # names of the schemes, of the first alternative
 
     @property
@@ -160,8 +161,17 @@ def _operation(data: Mapping[str, Any], path: str, method: str, item: Mapping[st
         body_types=tuple(body),
         answer=_schema(data, answer),
         answer_types=tuple(answer),
+        error=_error(data, one.get("responses") or {}),
         security=tuple(next((one for one in wanted if one), {})),  # not the empty alternative: it shows less
     )  # fmt: skip
+
+
+def _error(data: Mapping[str, Any], responses: Mapping[Any, Any]) -> Mapping[str, Any]:
+    """The schema of the first answer in the four hundreds that has one."""
+    described = (
+        _schema(data, _content(_resolve(data, one))) for code, one in responses.items() if str(code)[:1] == "4"
+    )
+    return next(filter(None, described), {})
 
 
 def _content(holder: Mapping[str, Any]) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Proposed:
 
     requests: dict[str, Proposal] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)  # JSONPaths into the body of an error
     tenant_headers: dict[str, str] = field(default_factory=dict)  # `KEY` stands for the tenant's own secret
     remarks: list[str] = field(default_factory=list)
 
@@ -101,6 +102,7 @@ def propose(api: OpenApi) -> Proposed:
     for name, method in (("document", "GET"), ("delete", "DELETE")):
         found = [_single(api, name, method, one, ingest) for one in api.operations]
         _keep(made, name, found, f"no {method} of a path like /documents/{{id}}")
+    made.errors = _errors(api)
     _tenants(api, made)
     return made
 
@@ -239,6 +241,17 @@ def _proposal(  # noqa: PLR0917 - private; every caller has these six at hand, i
 
 def _lacks(found: object, key: str, what: str) -> list[str]:
     return [] if found else [f"fill in {key}: the document does not say where the answer holds {what}"]
+
+
+def _errors(api: OpenApi) -> dict[str, str]:
+    """Where the body of an error holds its code and the id of the request, by the first operation that says so."""
+    wanted = {"code": ("code", "error_code"), "request_id": ("request_id", "trace_id", "correlation_id")}
+    for one in api.operations:
+        found = [place for place in places(one.error, api.resolve) if "[0]" not in place[0]]
+        paths = {name: scalar_at(found, names, {"string", "integer"}) for name, names in wanted.items()}
+        if paths["code"]:
+            return {name: path for name, path in paths.items() if path}
+    return {}
 
 
 def _tenants(api: OpenApi, made: Proposed) -> None:
