@@ -41,6 +41,9 @@ class Facts:
     system_identifier: str | None = None
     tables: dict[str, TableFacts] = field(default_factory=dict)  # by the key of the stack file's data.tables
     tenants: tuple[str, ...] = ()  # tenants of the contract
+    vector_columns: tuple[str, ...] = ()  # table.column, of the whole database whatever the stack file says
+    row_security: tuple[str, ...] = ()  # tables with row-level security
+    streaming: tuple[str, ...] = ()  # standbys that are connected to the primary
     data_size_bytes: int | None = None
     left_out: tuple[str, ...] = ()  # optional services of the stack file that did not run
     problems: tuple[str, ...] = ()  # what could not be found out, one sentence each
@@ -57,5 +60,6 @@ class Facts:
             key: TableFacts(**{**table, "primary_key": tuple(table["primary_key"])})
             for key, table in record["tables"].items()
         }
-        lists = {key: tuple(record.get(key, ())) for key in ("capabilities", "tenants", "left_out", "problems")}
+        names = ("capabilities", "tenants", "vector_columns", "row_security", "streaming", "left_out", "problems")
+        lists = {key: tuple(record.get(key, ())) for key in names}
         return cls(**{**record, **lists, "tables": tables})

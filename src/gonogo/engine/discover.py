@@ -76,10 +76,15 @@ def _database(connection: Connection, stack: Stack, problems: list[str]) -> dict
     return {
         "versions": {"postgresql": version, **{f"extension {name}": value for name, value in extensions.items()}},
         "settings": settings,
+        **{name: _names(connection, name) for name in ("vector_columns", "row_security", "streaming")},
         "system_identifier": identifier,
         "data_size_bytes": size_bytes,
         "tables": tables,
     }
+
+
+def _names(connection: Connection, what: str) -> tuple[str, ...]:
+    return tuple(str(row[0]) for row in connection.execute(query("discover", what)).fetchall())
 
 
 def _table(connection: Connection, key: str, spec: TableSpec) -> TableFacts | None:

@@ -193,8 +193,13 @@ def _decide(
     """(skip, unreachable, reason) of an item."""
     if skip is not None:
         return skip, None, "left out by --skip" if skip is SkipReason.DROPPED else "not part of this run"
-    if not applies(stack, verification.spec.applies_when):
-        return SkipReason.NOT_APPLICABLE, None, f"the stack file declares no {LACKS[verification.spec.applies_when]}"
+    condition = verification.spec.applies_when
+    if condition is not None and not applies(stack, condition):
+        missing = f"the stack file declares no {LACKS[condition]}"
+        found = contradicting(world.facts, condition) if world.facts else ()
+        if found:
+            return None, f"{missing}, but the database has {', '.join(found)}", ""
+        return SkipReason.NOT_APPLICABLE, None, missing
     if world.failure is not None:
         return None, f"the stack did not start: {world.failure}", ""
     lacking = sorted(needs - world.capabilities) if world.capabilities is not None else []
@@ -221,6 +226,18 @@ def declared(stack: StackSpec, capability: Capability) -> bool:
     if capability is Capability.APPLICATION:
         return stack.contract.service in stack.services
     return False
+
+
+def contradicting(facts: Facts, condition: str) -> tuple[str, ...]:
+    """What the database has of something that the stack file does not declare: leaving it out proves nothing."""
+    synchronous = facts.settings.get("synchronous_standby_names", "")
+    found = {
+        "vectors": tuple(f"the vector column {name}" for name in facts.vector_columns),
+        "tenants": tuple(f"row-level security on {name}" for name in facts.row_security),
+        "standbys": tuple(f"the standby {name} connected" for name in facts.streaming),
+        "synchronous_standbys": (f"synchronous_standby_names = {synchronous}",) if synchronous else (),
+    }
+    return found.get(condition, ())[:3]
 
 
 def applies(stack: StackSpec, condition: str | None) -> bool:

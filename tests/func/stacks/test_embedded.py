@@ -62,3 +62,10 @@ def test_nothing_is_left_after_close(fresh_stack: Callable[..., Any]) -> None:
     assert any(one.startswith("process") for one in leftovers(run_id, scratch))
     found.stack.close()
     assert [one for one in leftovers(run_id, scratch) if one.startswith("process")] == []
+
+
+def test_discovery_sees_what_the_database_has_whatever_the_stack_file_says(reference_stack: Any) -> None:
+    facts = reference_stack.facts
+    assert facts.vector_columns == ("chunks.embedding",)
+    assert facts.streaming == ("replica",)
+    assert facts.row_security == ("chunks", "documents", "messages")

@@ -16,6 +16,20 @@ WHERE name = ANY (ARRAY['max_connections', 'shared_buffers', 'maintenance_work_m
 -- name: extensions
 SELECT extname, extversion FROM pg_extension
 
+-- name: vector_columns
+SELECT c.oid::regclass::text || '.' || quote_ident(a.attname)
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+WHERE t.typname IN ('vector', 'halfvec', 'sparsevec') AND c.relkind IN ('r', 'p', 'm', 'f')
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY 1 LIMIT 20
+
+-- name: row_security
+SELECT oid::regclass::text FROM pg_class WHERE relrowsecurity AND relkind IN ('r', 'p') ORDER BY 1 LIMIT 20
+
+-- name: streaming
+SELECT coalesce(application_name, 'a standby') FROM pg_stat_replication
+WHERE application_name IS DISTINCT FROM 'pg_basebackup' ORDER BY 1 LIMIT 20
+
 -- name: table
 SELECT c.oid::regclass::text AS name,
        pg_total_relation_size(c.oid) AS size_bytes,

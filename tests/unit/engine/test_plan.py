@@ -1,0 +1,97 @@
+"""What the plan leaves out, and what it makes of a stack file that is silent about what the database has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gonogo.core.errors import UsageError
+from gonogo.core.facts import Facts
+from gonogo.core.outcome import Capability, SkipReason
+from gonogo.core.plan import PlanItem
+from gonogo.engine.inputs import RunOptions, read_inputs
+from gonogo.engine.plan import World, make_plan
+
+EVERYTHING = frozenset(Capability)
+
+
+def planned(identifier: str, *, changes: dict[str, Any] | None = None, world: World | None = None) -> PlanItem:
+    plan = make_plan(read_inputs(RunOptions(stack_changes=changes or {})), world or World())
+    (item,) = [item for item in plan.items if item.id == identifier]
+    return item
+
+
+@pytest.mark.parametrize(
+    ("identifier", "changes", "there"),
+    [
+        (
+            "checks/vector_index/index_is_valid",
+            {"data.tables.chunks.vector": None},
+            {"vector_columns": ("c.embedding",)},
+        ),
+        ("checks/replication/standbys_stream", {"services.db.standbys": None}, {"streaming": ("replica",)}),
+        (
+            "checks/replication/synchronous_standbys_confirm",
+            {"services.db.standbys": None},
+            {"settings": {"synchronous_standby_names": "FIRST 1 (a)"}},
+        ),
+        (
+            "checks/isolation/row_security_is_forced",
+            {
+                "contract.tenants": None,
+                "data.tables": {"chunks": {"vector": "embedding"}},
+            },
+            {"row_security": ("chunks",)},
+        ),
+    ],
+)
+def test_what_the_stack_file_leaves_out_is_inapplicable_only_where_the_database_has_none_of_it(
+    identifier: str, changes: dict[str, Any], there: dict[str, Any]
+) -> None:
+    without = World(capabilities=EVERYTHING, facts=Facts(runtime="embedded"))
+    assert planned(identifier, changes=changes, world=without).skip is SkipReason.NOT_APPLICABLE
+    item = planned(identifier, changes=changes, world=World(capabilities=EVERYTHING, facts=Facts(runtime="x", **there)))
+    assert item.skip is None
+    assert "but the database has" in (item.unreachable or "")
+
+
+def test_a_missing_capability_is_unsupported_with_its_reason() -> None:
+    world = World(capabilities=EVERYTHING - {Capability.KILL}, missing={"kill": "read-only"}, facts=Facts(runtime="x"))
+    item = planned("chaos/failover", world=world)
+    assert (item.skip, item.reason) == (SkipReason.UNSUPPORTED, "kill: read-only")
+
+
+def test_a_declared_service_that_is_silent_makes_its_items_unknown_and_not_unsupported() -> None:
+    world = World(
+        capabilities=EVERYTHING - {Capability.SQL}, missing={"sql": "connection refused"}, facts=Facts(runtime="x")
+    )
+    item = planned("checks/security/passwords_are_scram", world=world)
+    assert (item.skip, item.unreachable) == (None, "connection refused")
+
+
+def test_a_stack_that_did_not_start_makes_everything_unknown() -> None:
+    item = planned("checks/security/passwords_are_scram", world=World(failure="port in use"))
+    assert item.unreachable == "the stack did not start: port in use"
+
+
+def test_a_part_lists_the_rest_of_the_suite_as_deselected() -> None:
+    plan = make_plan(read_inputs(RunOptions(only=("chaos/failover",))), World())
+    assert [item.id for item in plan.items if item.runs] == ["chaos/failover"]
+    assert {item.skip for item in plan.items if not item.runs} == {SkipReason.DESELECTED}
+
+
+def test_what_skip_and_max_duration_leave_out_is_dropped_and_never_forgotten() -> None:
+    skipped = make_plan(read_inputs(RunOptions(skip=("chaos/*",))), World())
+    assert {item.skip for item in skipped.items if item.id.startswith("chaos/")} == {SkipReason.DROPPED}
+    short = make_plan(read_inputs(RunOptions(max_duration_s=60.0)), World())
+    assert short.predicted_s <= 60
+    assert {item.skip for item in short.items if not item.runs} == {SkipReason.DROPPED}
+    with pytest.raises(UsageError, match="nothing is selected"):
+        make_plan(read_inputs(RunOptions(skip=("*",))), World())
+
+
+def test_the_disruptive_come_last() -> None:
+    plan = make_plan(read_inputs(RunOptions()), World())
+    kinds = [item.kind.value for item in plan.items]
+    assert kinds == sorted(kinds, key=["check", "load", "drill", "chaos"].index)
