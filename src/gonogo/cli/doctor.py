@@ -26,7 +26,8 @@ from gonogo.core.outcome import ExitCode
 def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabilities: bool) -> None:
     """Say what this machine lacks for gonogo, or with --stack what does not fit a stack's contract, and what to do.
 
-    Without --stack nothing is started. Exit code 0 when at least one runtime that starts stacks can be used, 3 when none can, 4 when gonogo cannot work.
+    Without --stack nothing is started. Exit code 0 when at least one runtime that starts stacks can be used, 3 when
+    none can, 4 when gonogo cannot work.
 
     With --stack it starts the stack instead, sends every request of its contract that only reads, and says what does
     not fit and what to do about it. Exit code 0 when all fits, 3 when something does not or could not be seen.
