@@ -14,7 +14,7 @@ from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.templates import VolumeTemplates
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local.build import MIGRATE_SECONDS, POSTGRES, TAIL_LINES, filling, seeding, without
-from gonogo.stacks.local.templates import key_of
+from gonogo.stacks.local.templates import ensure, key_of
 from gonogo.stacks.order import needed_by
 from gonogo.stacks.references import References
 from gonogo.stacks.services import Declared, DockerKind
@@ -34,12 +34,7 @@ def ready_template(
 ) -> str:
     """The key of a template that exists now, built when there is none."""
     key = _key(declared, site)
-    with templates.in_use(key):  # shared: stacks that find theirs start side by side
-        if templates.find(key) is not None:
-            return key
-    with templates.building(key):
-        if templates.find(key) is None:
-            _build(key, declared, order, site, templates)
+    ensure(templates, key, lambda: _build(key, declared, order, site, templates))
     return key
 
 

@@ -16,7 +16,7 @@ from gonogo.stacks.local.processes import kill_tree
 from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.spawner import executable, minimal_environment
-from gonogo.stacks.local.templates import Templates, content_hash, key_of
+from gonogo.stacks.local.templates import Templates, content_hash, ensure, key_of
 from gonogo.stacks.order import needed_by
 from gonogo.stacks.references import References
 from gonogo.stacks.services import Declared, EmbeddedKind
@@ -154,10 +154,5 @@ def _tail(log: Path) -> str:
 def ready_template(declared: Mapping[str, Declared], order: list[str], site: Site, templates: Templates) -> str:
     """The key of a template that exists now, built when there is none."""
     key = template_key(declared, site)
-    with templates.in_use(key):  # shared: stacks that find theirs start side by side
-        if templates.find(key) is not None:
-            return key
-    with templates.building(key):
-        if templates.find(key) is None:
-            build_template(key, declared, order, site, templates)
+    ensure(templates, key, lambda: build_template(key, declared, order, site, templates))
     return key

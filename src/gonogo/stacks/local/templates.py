@@ -9,10 +9,10 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gonogo.stacks.local.account import Account
 from gonogo.stacks.local.cluster import copy_data
@@ -89,6 +89,29 @@ class Templates:
             if folder != keep and (old or position >= KEEP):
                 with suppress(BlockingIOError), self.removing(folder.name):
                     shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}.old-{os.getpid()}")))
+
+
+class Kept(Protocol):
+    """Templates of any runtime, by key."""
+
+    def in_use(self, key: str) -> AbstractContextManager[None]:
+        """Shared: nobody removes the template meanwhile."""
+
+    def building(self, key: str) -> AbstractContextManager[None]:
+        """Alone: only one run builds it at a time."""
+
+    def find(self, key: str) -> object | None:
+        """A complete template."""
+
+
+def ensure(templates: Kept, key: str, build: Callable[[], None]) -> None:
+    """See that a template exists now. Those who find it do not wait for each other."""
+    with templates.in_use(key):
+        if templates.find(key) is not None:
+            return
+    with templates.building(key):
+        if templates.find(key) is None:
+            build()
 
 
 def key_of(*parts: Any) -> str:
