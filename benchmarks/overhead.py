@@ -47,15 +47,18 @@ hand there is neither Redis nor a model's stub."""
 
 
 def measure(options: Options) -> Result:
-    """gonogo, by hand, gonogo, by hand …: what changes on the machine meanwhile meets both."""
-    pairs = options.count(small=1, full=5)
+    """Pairs, each begun by the other one: what changes on the machine, and what one leaves for the next, meets both."""
+    pairs = options.count(small=2, full=6)
     with tempfile.TemporaryDirectory(prefix="gonogo-bench-") as folder:
         gates, hands = [], []
         cache = Path(folder) / "cache"  # of our own: then the one seeded template in it is this stack's
         _gate(Path(folder) / "warm", cache)  # builds the templates: not what is measured
         for number in range(pairs):
+            if number % 2:
+                hands.append(_by_hand(cache))
             gates.append(_gate(Path(folder) / str(number), cache))
-            hands.append(_by_hand(cache))
+            if not number % 2:
+                hands.append(_by_hand(cache))
     ratio = median(one.seconds for one in gates) / median(one.seconds for one in hands)
     own = max(one.own_share for one in gates)
     return Result(

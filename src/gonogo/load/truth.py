@@ -16,7 +16,7 @@ from gonogo.stacks.interfaces import Role
 
 if TYPE_CHECKING:
     from gonogo.pg.capture import Captured
-    from gonogo.pg.vectors import Exact, Interval, Vectors
+    from gonogo.pg.vectors import Exact, Floats, Interval, Vectors
 
 STATEMENT_SECONDS = 30.0
 TRIES = 10  # a service that fails now and then is measured too; how often it fails, the load tells
@@ -37,10 +37,7 @@ def exact_answers(context: Context, questions: Sequence[Question], k: int) -> di
         stored = _stored(context, table)
     except psycopg.Error as error:
         raise NotMeasurable(f"the database could not be asked for its vectors: {error}") from error
-    return {
-        question.id: _exact(one, stored.of_tenant(question.tenant if table.tenant else None), k)
-        for question, one in zip(questions, captured, strict=True)
-    }
+    return _exact(questions, captured, stored, k, by_tenant=table.tenant is not None)
 
 
 def recall_under_load(samples: Sequence[Sample], exact: Mapping[str, Exact]) -> tuple[Interval, int]:
@@ -118,11 +115,30 @@ def _stored(context: Context, table: TableFacts) -> Vectors:
         return fetch_vectors(connection, table=table.name, key=key, tenant=table.tenant, vector=table.vector)
 
 
-def _exact(captured: Captured, stored: Vectors, k: int) -> Exact:
+def _exact(
+    questions: Sequence[Question], captured: Sequence[Captured], stored: Vectors, k: int, *, by_tenant: bool
+) -> dict[str, Exact]:
+    """All questions of one tenant at once: what they are compared with is prepared once."""
     import numpy as np  # noqa: PLC0415 - planning need not pay for it
 
-    from gonogo.pg.vectors import exact_top, parse_text  # noqa: PLC0415 - needs numpy
+    from gonogo.pg.vectors import exact_top  # noqa: PLC0415 - needs numpy
+
+    groups: dict[tuple[str | None, str], dict[str, Floats]] = defaultdict(dict)
+    for question, one in zip(questions, captured, strict=True):
+        groups[question.tenant if by_tenant else None, one.operator][question.id] = _query_vector(one)
+    found: dict[str, Exact] = {}
+    for (tenant, operator), queries in groups.items():
+        sizes = {len(vector) for vector in queries.values()}
+        if len(sizes) > 1:
+            raise NotMeasurable(f"the application searches with vectors of {', '.join(map(str, sorted(sizes)))} values")
+        truths = exact_top(np.stack(list(queries.values())), stored.of_tenant(tenant), k, operator)
+        found |= dict(zip(queries, truths, strict=True))
+    return found
+
+
+def _query_vector(captured: Captured) -> Floats:
+    from gonogo.pg.vectors import parse_text  # noqa: PLC0415 - needs numpy
 
     if captured.vector is None:
         raise NotMeasurable("the captured search holds no vector that can be read")
-    return exact_top(np.atleast_2d(parse_text(captured.vector)), stored, k, captured.operator)[0]
+    return parse_text(captured.vector)

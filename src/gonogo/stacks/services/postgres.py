@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -229,8 +230,12 @@ def _start(primary: LocalPostgres, standbys: list[LocalPostgres], parameters: Po
         _create_extensions(primary, parameters.extensions, where)
         return
     template = site.template / primary.name
-    for server in (primary, *standbys):
-        cluster.copy_data(template / "data", server.data, site.account)
+    with ThreadPoolExecutor() as copying:  # side by side: the kernel's work on fresh pages is most of a start
+        for copied in [
+            copying.submit(cluster.copy_data, template / "data", server.data, site.account)
+            for server in (primary, *standbys)
+        ]:
+            copied.result()
     for standby in standbys:
         wanted = parameters.standbys[standby.member]
         delay = wanted.through_proxy.delay if wanted.through_proxy else None
