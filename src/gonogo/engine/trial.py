@@ -17,7 +17,7 @@ from gonogo.engine.init.shapes import FILL_IN
 from gonogo.engine.inputs import RunOptions, read_inputs
 from gonogo.engine.interruption import interruptible
 from gonogo.engine.run import STACK_START_S, Observer, opened, start
-from gonogo.spec.stack import REQUESTS, RequestSpec
+from gonogo.spec.contract import REQUESTS, RequestSpec
 from gonogo.stacks.contract import Application, Hit, application_of, questions_of
 from gonogo.stacks.exchange import Answer, check_path, fill, fill_path, select
 from gonogo.stacks.interfaces import Stack

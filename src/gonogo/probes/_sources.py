@@ -28,7 +28,7 @@ from typing import Any
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation, Scalar
-from gonogo.spec.stack import REQUESTS
+from gonogo.spec.contract import REQUESTS
 from gonogo.stacks.contract import Answer, Application
 from gonogo.stacks.exchange import fill, select
 

@@ -15,7 +15,7 @@ from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.probes._sources import Exchange, check_source
 from gonogo.spec.base import Bytes, Seconds, Spec
-from gonogo.spec.stack import REQUESTS
+from gonogo.spec.contract import REQUESTS
 from gonogo.stacks.contract import Answer, Application, Question, application_of, questions_of
 from gonogo.stacks.exchange import fill, fill_path, select
 from gonogo.stacks.interfaces import Stack

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from gonogo.core.errors import MissingCapability, UsageError
-from gonogo.spec.stack import ContractSpec, RequestSpec
+from gonogo.spec.contract import ContractSpec, RequestSpec
 from gonogo.stacks.exchange import Answer, fill, fill_path, select
 from gonogo.stacks.interfaces import HttpService, Stack
 

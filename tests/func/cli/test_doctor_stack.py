@@ -12,7 +12,8 @@ from tests.func.cli.gonogo import gonogo
 from tests.func.conftest import Running
 
 from gonogo.engine.trial import Fit, Trial, fits, try_contract
-from gonogo.spec.stack import ContractSpec, StackSpec
+from gonogo.spec.contract import ContractSpec
+from gonogo.spec.stack import StackSpec
 from gonogo.stacks.contract import Application
 from gonogo.stacks.interfaces import Role
 

@@ -15,7 +15,7 @@ import yaml
 from gonogo.core.errors import UsageError
 from gonogo.engine.init.openapi import OpenApi, operations_of, read_openapi
 from gonogo.engine.init.proposal import Confidence, Proposed, propose
-from gonogo.spec.stack import ContractSpec
+from gonogo.spec.contract import ContractSpec
 
 ROOT = Path(__file__).parents[3]
 DATA = ROOT / "tests/data/openapi"

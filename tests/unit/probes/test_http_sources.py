@@ -12,7 +12,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.probes._sources import Exchange, check_source, observation
 from gonogo.probes._steps import StepSpec
 from gonogo.probes.http import _seen
-from gonogo.spec.stack import ContractSpec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.contract import Answer, Application
 
 CONTRACT = ContractSpec.model_validate(

@@ -13,7 +13,7 @@ from gonogo.core.facts import Facts, TableFacts
 from gonogo.core.outcome import Capability
 from gonogo.probes._isolation_api import planted
 from gonogo.probes._steps import Conversation, StepSpec
-from gonogo.spec.stack import ContractSpec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.contract import Answer, Application
 from gonogo.stacks.searching import ask
 

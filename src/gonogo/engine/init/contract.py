@@ -6,7 +6,7 @@ import re
 
 from gonogo.engine.init.proposal import Proposed
 from gonogo.engine.init.render import comment, pair
-from gonogo.spec.stack import REQUESTS
+from gonogo.spec.contract import REQUESTS
 
 TENANTS = ("tenant-a", "tenant-b")
 EXAMPLES = {
