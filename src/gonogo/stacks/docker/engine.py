@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import StackError
+from gonogo.stacks.docker.endpoint import HOST, endpoint, reach
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -20,12 +21,13 @@ RUN = "org.gonogo.run"  # labels of everything that a run makes
 SERVICE = "org.gonogo.service"
 INSTALL = "install gonogo[docker]"
 CALL_SECONDS = 60
-CONNECT_SECONDS = 5
-DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
-HANDS = 4  # removals at a time: each is a few hundred milliseconds of the engine's waiting
+HANDS = 8  # removals at a time: each is a few hundred milliseconds of the engine's waiting
+QUIET_SECONDS = 0.5  # what a killed run had just asked for may appear this much later
+LAST_LOOK_SECONDS = 20.0
 
-# Our own labels and undo records are the reaper: Ryuk is one more image to have, gets the engine's socket, and would
-# end what somebody keeps up. `/.dockerenv` makes testcontainers believe that ports are published elsewhere.
+# Our labels, undo records and watchdog are the reaper. Ryuk is one more image to have and gets the engine's socket:
+# it is there for those who ask (TESTCONTAINERS_RYUK_DISABLED=false), and then ends what the watchdog would end.
+# `/.dockerenv` makes testcontainers believe that ports are published elsewhere.
 SETTINGS = {
     "TESTCONTAINERS_HOST_OVERRIDE": "127.0.0.1",
     "TESTCONTAINERS_CONNECTION_MODE": "docker_host",
@@ -45,21 +47,19 @@ def problem() -> str | None:
 
 
 def connect(*, seconds: int | None = CALL_SECONDS) -> DockerClient:
-    """A client of the engine that answers; None waits for ever for an answer. Raises StackError."""
+    """A client of the engine that answers; None waits for ever for an answer. Raises StackError that names it."""
     if not (find_spec("docker") and find_spec("testcontainers")):
         raise StackError(f"the Docker SDK is not installed: {INSTALL}")
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)  # testcontainers reads them when it is imported
-    from testcontainers.core.docker_client import get_docker_host  # noqa: PLC0415 - see above
-
     import docker  # noqa: PLC0415 - an extra: nothing but this runtime may need it
 
-    address = get_docker_host() or DEFAULT_ADDRESS  # DOCKER_HOST, or the context that `docker context use` chose
-    _reach(address)
-    with speaking("no Docker engine answers"):
+    asked = endpoint()
+    reach(asked)
+    with speaking(f"no Docker engine answers at {asked.words}"):
         client = docker.from_env(
             timeout=seconds,  # type: ignore[arg-type]  # None is what requests takes for ever
-            environment={**os.environ, "DOCKER_HOST": address},
+            environment={**os.environ, HOST: asked.address},
         )
         try:
             client.ping()
@@ -69,17 +69,13 @@ def connect(*, seconds: int | None = CALL_SECONDS) -> DockerClient:
     return client
 
 
-def _reach(address: str) -> None:
-    """Raise StackError where nothing listens: the SDK would say so in many words, and leave its socket open."""
-    scheme, _, path = address.partition("://")
-    if scheme != "unix":
-        return
-    try:
-        with socket.socket(socket.AF_UNIX) as probe:
-            probe.settimeout(CONNECT_SECONDS)
-            probe.connect(path)
-    except OSError as error:
-        raise StackError(f"no Docker engine answers: {path}: {error.strerror or error}") from error
+def labels_of(run_id: str, service: str = "") -> dict[str, str]:
+    """What everything that a run makes carries; Ryuk, where somebody wants it, looks for its own."""
+    from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - see connect
+    from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID  # noqa: PLC0415 - see connect
+
+    found = {RUN: run_id} | ({SERVICE: service} if service else {})
+    return found if testcontainers_config.ryuk_disabled else {**found, LABEL_SESSION_ID: SESSION_ID}
 
 
 @contextmanager
@@ -109,6 +105,22 @@ def remove_run(client: DockerClient, run_id: str) -> None:
         _together([partial(one.remove, force=True) for one in client.volumes.list(filters=label)])
         images = client.images.list(all=True, filters=label)
         _together([partial(client.images.remove, str(one.id), force=True) for one in images])
+
+
+def remove_all(client: DockerClient, run_id: str) -> None:
+    """Remove everything of a run until nothing is left and nothing comes any more. Raises StackError.
+
+    A request of a run that was killed can still be at work in the engine: its container appears after the first look.
+    """
+    limit = time.monotonic() + LAST_LOOK_SECONDS
+    while True:
+        remove_run(client, run_id)
+        time.sleep(QUIET_SECONDS)
+        left = leftovers(client, run_id)
+        if not left:
+            return
+        if time.monotonic() > limit:
+            raise StackError(f"still in Docker: {', '.join(left)}")
 
 
 def leftovers(client: DockerClient, run_id: str) -> list[str]:

@@ -227,25 +227,28 @@ class DockerPostgres(SqlServer):
         self.volume = make_volume(self._site, self.name)
         self._box = self._new_box()
         base_backup(self._site, self.image, self.volume, primary.variables(primary.alias), deadline)
-        self.follow(primary, deadline, synchronous=primary.member in self.synchronous_with)
+        be_standby(self._site, self.image, self.volume, primary.conninfo_for(self.member), deadline)
+        self.follow(primary, synchronous=primary.member in self.synchronous_with)
         self.synchronous_with = set()
         self.start(deadline)
         primary.await_streaming(self.member, deadline)
         primary.apply_configuration()
 
-    def follow(self, primary: DockerPostgres, deadline: Deadline, *, synchronous: bool) -> None:
-        """Be a standby of `primary` from the next start on; the volume holds a copy of its data."""
-        admin = primary.roles[Role.ADMIN]
-        conninfo = make_conninfo(
-            host=primary.alias, port=PORT, user=admin.name, password=admin.password,
-            application_name=self.member, connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        )  # fmt: skip
-        be_standby(self._site, self.image, self.volume, conninfo, deadline)
+    def follow(self, primary: DockerPostgres, *, synchronous: bool) -> None:
+        """Be a standby of `primary` from the next start on: the volume must say so, too."""
         self.following = primary
         self.standbys = {}
         primary.standbys = {**primary.standbys, self.member: self}
         if synchronous:
             primary.synchronous_with.add(self.member)
+
+    def conninfo_for(self, member: str) -> str:
+        """How a standby's container reaches this server."""
+        admin = self.roles[Role.ADMIN]
+        return make_conninfo(
+            host=self.alias, port=PORT, user=admin.name, password=admin.password,
+            application_name=member, connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        )  # fmt: skip
 
     def apply_configuration(self) -> None:
         """Write the configuration again and have the running server read it."""

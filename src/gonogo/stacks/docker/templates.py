@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import StackError
 from gonogo.stacks.docker.engine import speaking
 from gonogo.stacks.docker.site import DockerSite, Template
-from gonogo.stacks.docker.volumes import copy_volume
+from gonogo.stacks.docker.volumes import Copy, copy_volume
 from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from gonogo.stacks.docker.server import DockerPostgres
 
 TEMPLATE = "org.gonogo.template"  # on volumes that outlive runs; its value is the template's key
+OWNER = "org.gonogo.owner"  # whose cache knows the template: an engine may serve several users
 KEEP = 3
 
 
@@ -29,6 +32,7 @@ class VolumeTemplates:
         self._client = client
         self._folder = cache / "docker" / "templates"
         self._cached = Templates(cache / "docker")
+        self._owner = hashlib.sha256(f"{os.getuid()}:{cache.resolve()}".encode()).hexdigest()[:12]
 
     @contextmanager
     def building(self, key: str) -> Iterator[None]:
@@ -47,9 +51,8 @@ class VolumeTemplates:
         folder = self._cached.find(key)
         if folder is None:
             return None
-        names = {one.name: _volume(key, one.name) for one in folder.iterdir()}
-        with speaking("the volumes of templates cannot be looked for"):
-            there = {one.name for one in self._client.volumes.list(filters={"label": f"{TEMPLATE}={key}"})}
+        names = {one.name: self._volume(key, one.name) for one in folder.iterdir()}
+        there = {one.name for one in self._volumes(key)}
         if not set(names.values()) <= there:
             shutil.rmtree(folder)
             return None
@@ -64,8 +67,8 @@ class VolumeTemplates:
         shutil.rmtree(fresh, ignore_errors=True)
         for name, server in servers.items():
             with speaking(f"the template of {name} cannot be kept"):
-                self._client.volumes.create(_volume(key, name), labels={TEMPLATE: key})
-            copy_volume(site, server.image, server.volume, [_volume(key, name)], site.deadline)
+                self._client.volumes.create(self._volume(key, name), labels={TEMPLATE: key, OWNER: self._owner})
+            copy_volume(site, server.image, server.volume, [Copy(volume=self._volume(key, name))], site.deadline)
             (fresh / name).mkdir(mode=0o700, parents=True)
             secret = fresh / name / ADMIN_PASSWORD
             secret.touch(mode=0o600)
@@ -84,11 +87,23 @@ class VolumeTemplates:
                 self._remove_volumes(folder.name)
                 shutil.rmtree(folder)
 
+    def remove_unfinished(self) -> None:
+        """Remove the volumes of templates that a killed run began. Raises StackError."""
+        for key in {str(one.attrs["Labels"][TEMPLATE]) for one in self._volumes()}:
+            with suppress(BlockingIOError), self._cached.removing(key):
+                if self._cached.find(key) is None:
+                    self._remove_volumes(key)
+
     def _remove_volumes(self, key: str) -> None:
         with speaking(f"the volumes of template {key} cannot be removed"):
-            for volume in self._client.volumes.list(filters={"label": f"{TEMPLATE}={key}"}):
+            for volume in self._volumes(key):
                 volume.remove(force=True)
 
+    def _volumes(self, key: str | None = None) -> list[Any]:
+        """The volumes of this user's templates, or of one of them."""
+        labels = [f"{OWNER}={self._owner}", TEMPLATE if key is None else f"{TEMPLATE}={key}"]
+        with speaking("the volumes of templates cannot be looked for"):
+            return list(self._client.volumes.list(filters={"label": labels}))
 
-def _volume(key: str, service: str) -> str:
-    return f"gonogo-template-{key}-{service}"
+    def _volume(self, key: str, service: str) -> str:
+        return f"gonogo-template-{self._owner}-{key}-{service}"

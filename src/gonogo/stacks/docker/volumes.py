@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import StackError
 from gonogo.stacks.docker.box import Definition, run_to_end
-from gonogo.stacks.docker.engine import RUN, SERVICE, speaking
+from gonogo.stacks.docker.engine import labels_of, speaking
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.local.cluster import quoted
@@ -20,11 +21,15 @@ PGDATA = "/var/lib/postgresql/data"  # of an image that does not say otherwise
 SHOWN = 500
 
 
-def make_volume(site: DockerSite, service: str) -> str:
-    """An empty volume of this run; returns its name."""
+def make_volume(site: DockerSite, service: str, *, size: float | None = None) -> str:
+    """An empty volume of this run; returns its name. With a size (bytes) it is memory, and full at that size.
+
+    Such a volume holds what is in it while a container that has it runs: see `Holder`.
+    """
     name = f"gonogo-{site.run.run_id}-{service.replace('/', '-')}-{secrets.token_hex(3)}"
+    options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={int(size)}"} if size else {}
     with speaking(f"the volume of {service} cannot be made"):
-        site.client.volumes.create(name, labels={RUN: site.run.run_id, SERVICE: service})
+        site.client.volumes.create(name, driver_opts=options, labels=labels_of(site.run.run_id, service))
     return name
 
 
@@ -36,27 +41,50 @@ def remove_volume(site: DockerSite, name: str) -> None:
         site.client.volumes.get(name).remove(force=True)
 
 
-def copy_volume(site: DockerSite, image: Image, source: str, targets: list[str], deadline: Deadline) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """Where a data directory is copied to. `primary`: a connection string of the server that the copy is to follow."""
+
+    volume: str
+    primary: str | None = None
+
+
+def copy_volume(site: DockerSite, image: Image, source: str, copies: Sequence[Copy], deadline: Deadline) -> None:
     """Copy a cleanly stopped data directory into empty volumes. Raises StackError, also when the disk is full."""
-    copies = " && ".join(f"cp -a {FROM}/. {TO}{n}/" for n in range(len(targets)))
+    script, settings = [], {}
+    for number, one in enumerate(copies):
+        script.append(f"cp -a {FROM}/. {TO}{number}/")
+        if one.primary is not None:
+            script.append(_following(f"{TO}{number}", f"SETTING{number}"))
+            settings[f"SETTING{number}"] = _setting(one.primary)
     definition = Definition(
-        service="copy", image=image.id, entrypoint=["sh"], command=["-c", copies], user=ROOT,
-        mounts={source: (FROM, "ro")} | {name: (f"{TO}{n}", "rw") for n, name in enumerate(targets)},
+        service="copy", image=image.id, entrypoint=["sh"], command=["-c", " && ".join(script)], user=ROOT,
+        mounts={source: (FROM, "ro")} | {one.volume: (f"{TO}{n}", "rw") for n, one in enumerate(copies)},
+        environment=settings,
     )  # fmt: skip
     _run(site, definition, deadline)
 
 
 def be_standby(site: DockerSite, image: Image, volume: str, conninfo: str, deadline: Deadline) -> None:
     """Let the data directory in a volume follow the server of a connection string at its next start."""
-    script = (
-        f"touch {TO}/standby.signal && printf '%s\\n' \"$SETTING\" >>{TO}/postgresql.auto.conf"
-        f" && chown --reference={TO}/PG_VERSION {TO}/standby.signal {TO}/postgresql.auto.conf"
-    )
     definition = Definition(
-        service="standby", image=image.id, entrypoint=["sh"], command=["-c", script], user=ROOT,
-        mounts={volume: (TO, "rw")}, environment={"SETTING": f"primary_conninfo = '{quoted(conninfo)}'"},
+        service="standby", image=image.id, entrypoint=["sh"], command=["-c", _following(TO, "SETTING")], user=ROOT,
+        mounts={volume: (TO, "rw")}, environment={"SETTING": _setting(conninfo)},
     )  # fmt: skip
     _run(site, definition, deadline)
+
+
+def _setting(conninfo: str) -> str:
+    return f"primary_conninfo = '{quoted(conninfo)}'"
+
+
+def _following(folder: str, variable: str) -> str:
+    """What a shell does so that the data directory in a folder follows the server that a variable names."""
+    auto, signal = f"{folder}/postgresql.auto.conf", f"{folder}/standby.signal"
+    return (
+        f"touch {signal} && printf '%s\\n' \"${variable}\" >>{auto}"
+        f" && chown --reference={folder}/PG_VERSION {signal} {auto}"
+    )
 
 
 def base_backup(site: DockerSite, image: Image, volume: str, connection: Mapping[str, str], deadline: Deadline) -> None:

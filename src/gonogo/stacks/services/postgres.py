@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -15,15 +14,17 @@ from pydantic import Field
 
 from gonogo.core.errors import MissingCapability, StackError, UsageError
 from gonogo.pg.sessions import session
-from gonogo.spec.base import Seconds, Spec
+from gonogo.spec.base import Bytes, Seconds, Spec
 from gonogo.stacks.docker.server import PORT as CONTAINER_PORT
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.docker.volumes import copy_volume
+from gonogo.stacks.docker.volumes import Copy, copy_volume
 from gonogo.stacks.external.database import attach_database
+from gonogo.stacks.external.site import ExternalSite
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local import cluster
 from gonogo.stacks.local.binaries import find_binaries
+from gonogo.stacks.local.disk import limited_folder
 from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.templates import ADMIN_PASSWORD
@@ -52,6 +53,7 @@ class StandbySpec(Spec):
 
     synchronous: bool = False
     through_proxy: ProxySpec | None = None  # embedded
+    dsn: str | None = None  # external: the administrator's connection; its key is its application_name
 
 
 class PostgresParameters(Spec):
@@ -65,6 +67,7 @@ class PostgresParameters(Spec):
     standbys: dict[str, StandbySpec] = Field(default_factory=dict)
     settings: dict[str, Text] = Field(default_factory=dict)
     checksums: bool = True
+    disk: Bytes | None = None  # the most that the primary's data may take; it lies in memory then
     dsn: str | None = None  # external: the administrator's connection, or the only one there is
     dsn_owner: str | None = None
     dsn_application: str | None = None
@@ -116,8 +119,8 @@ class PostgresKind:
             raise
         return replace(started, outside=references_of(servers))  # another port if somebody had taken the first one
 
-    def external(self, declared: Declared, resolve: Callable[[Any], Any]) -> Started:
-        """Attach to the server of `dsn`."""
+    def external(self, declared: Declared, site: ExternalSite) -> Started:
+        """Attach to the server of `dsn`, and to the standbys that have one of their own."""
         parameters: PostgresParameters = declared.parameters
         if not parameters.dsn:
             raise UsageError(f"services.{declared.name}: the external runtime needs dsn: (${{env.…}} keeps it secret)")
@@ -126,7 +129,9 @@ class PostgresKind:
             Role.OWNER: parameters.dsn_owner,
             Role.APPLICATION: parameters.dsn_application,
         }
-        return attach_database(declared.name, {role: resolve(dsn) for role, dsn in given.items() if dsn})
+        standbys = {name: site.resolve(one.dsn) for name, one in parameters.standbys.items() if one.dsn}
+        dsns = {role: site.resolve(dsn) for role, dsn in given.items() if dsn}
+        return attach_database(declared.name, dsns, standbys, site.access)
 
 
 SERVICE = PostgresKind()
@@ -178,10 +183,11 @@ def _start_containers(servers: list[DockerPostgres], parameters: PostgresParamet
         create_database(primary)
         _create_extensions(primary, parameters.extensions, primary.image.evidence)
         return
-    source = site.template.volumes[primary.name]
-    copy_volume(site, primary.image, source, [server.volume for server in servers], site.deadline)
+    copies = [Copy(volume=primary.volume)]
     for standby in standbys:
-        standby.follow(primary, site.deadline, synchronous=parameters.standbys[standby.member].synchronous)
+        copies.append(Copy(volume=standby.volume, primary=primary.conninfo_for(standby.member)))
+        standby.follow(primary, synchronous=parameters.standbys[standby.member].synchronous)
+    copy_volume(site, primary.image, site.template.volumes[primary.name], copies, site.deadline)
     start_with_passwords(primary, site.template.passwords[primary.name], site)
     for standby in standbys:
         standby.start(site.deadline)
@@ -199,9 +205,11 @@ def _servers(declared: Declared, site: Site) -> dict[str, LocalPostgres]:
     settings = {**parameters.settings, "wal_recycle": "off"} if site.building else parameters.settings
 
     def server(name: str, folder: Path) -> LocalPostgres:
+        limited = parameters.disk is not None and name == declared.name and not site.building
+        disk = limited_folder(site, name, folder, parameters.disk) if limited else None
         return LocalPostgres(
             name=name, folder=folder, site=site, binaries=binaries, database=parameters.database,
-            roles=roles, settings=settings, group=group,
+            roles=roles, settings=settings, group=group, disk=disk,
         )  # fmt: skip
 
     found = {declared.name: server(declared.name, site.scratch / declared.name)}

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gonogo.core.errors import StackError
-from gonogo.stacks.docker.engine import connect, leftovers, remove_run
+from gonogo.stacks.docker.engine import connect, remove_all
+from gonogo.stacks.docker.templates import VolumeTemplates
+from gonogo.stacks.local.cache import cache_folder
 
 
 class DockerUndo:
     """Implements Undo."""
 
     def undo(self, data: Mapping[str, Any]) -> None:
-        """Remove what carries the run's label. Raises StackError, also when no engine answers."""
-        run_id = str(data["run_id"])
+        """Remove what carries the run's label, and templates that nobody finished. Raises StackError."""
         client = connect()
         try:
-            remove_run(client, run_id)
-            if left := leftovers(client, run_id):
-                raise StackError(f"still in Docker: {', '.join(left)}")
+            remove_all(client, str(data["run_id"]))
+            VolumeTemplates(cache_folder(), client).remove_unfinished()
         finally:
             client.close()
 
