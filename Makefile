@@ -32,7 +32,7 @@ format: $(DEV) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 
 selftest: $(DEMO) ## Every verification on the healthy stack (green) and on each of its seeded defects (red)
-	$(BIN)/gonogo selftest --runtime embedded
+	$(BIN)/gonogo selftest --runtime embedded --strict
 
 bench: $(DEV) ## Benchmarks: ratios measured side by side (minutes; quiet machine please)
 	$(BIN)/python -m benchmarks

@@ -13,7 +13,7 @@ import click
 from gonogo.cli._options import FOLDER, WHAT, option, options, reported
 
 if TYPE_CHECKING:
-    from gonogo.engine.selftest import Matrix
+    from gonogo.engine.matrix import Matrix
 
 
 @click.command()
@@ -31,19 +31,24 @@ if TYPE_CHECKING:
     default=None,
     help="Where the evidence of what is not proven is kept. Default: reports/selftest/<id>.",
 )
+@click.option("--strict", is_flag=True, help="Also 3 when an expectation is green that no defect here could turn red.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print {rows, proven, total, …} on standard output and nothing else there."
 )
 @click.option("-q", "--quiet", is_flag=True, help="Only the matrix.")
 @reported
-def command(out: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
+def command(out: Path | None, as_json: bool, quiet: bool, strict: bool, **given: Any) -> None:
     """Run every verification on the healthy stack (green) and on each of its seeded defects (red); print the matrix.
 
-    A defect runs on a stack of its own. Exit code 0: every defect that this runtime can have was noticed; 1: one was
-    not, or a verification is not green on the healthy stack; 3: interrupted, or nothing could be shown.
+    Every defect is put into a fresh copy that gonogo starts and ends itself, never into something that already runs.
+    Defects that the stack or its runtime cannot have are named with the reason, and not counted.
+
+    Exit code 0: every defect that the stack can have was noticed; 1: one was not, or a verification is not green on the
+    healthy stack; 3: interrupted, or nothing could be shown.
     """
     from gonogo.cli._run import DEFAULTS, run_options
-    from gonogo.engine.selftest import selftest, summary
+    from gonogo.engine.matrix import summary
+    from gonogo.engine.selftest import selftest
     from gonogo.engine.services import new_run_id
 
     chosen = run_options(kinds=(), identifiers=(), command="gonogo selftest", **{**DEFAULTS, **given})
@@ -54,7 +59,7 @@ def command(out: Path | None, as_json: bool, quiet: bool, **given: Any) -> None:
         if not quiet:
             click.echo(f"{time.monotonic() - began:7.1f}s {message}", err=True)
 
-    matrix = selftest(chosen, folder, tell)
+    matrix = selftest(chosen, folder, tell, strict=strict)
     if as_json:
         click.echo(json.dumps(matrix.to_json(), indent=2, ensure_ascii=False))
     else:
@@ -72,7 +77,7 @@ def _print(matrix: Matrix) -> None:
     for title in ("verification", "healthy", "seeded defect", "on it", "must be red", "proven"):
         table.add_column(title, overflow="fold")
     for row in matrix.rows:
-        proven = "[green]yes[/green]" if row.proven else "[red]NO[/red]" if row.shown else "[dim]not shown[/dim]"
+        proven = "[green]yes[/green]" if row.proven else "[red]NO[/red]" if row.counts else "[dim]not shown[/dim]"
         missed = set(row.fails) - set(row.red)
         names = ", ".join(f"[red]{name}[/red]" if row.shown and name in missed else name for name in row.fails)
         table.add_row(row.id, row.healthy, row.defect_name.replace("[", "\\["), row.defect or "-", names, proven)
@@ -80,5 +85,7 @@ def _print(matrix: Matrix) -> None:
     for row in matrix.rows:
         if row.reason and not row.proven:
             click.echo(f"{row.id} [{row.defect_name}]: {row.reason}")
+    for identifier, name in matrix.unseen:
+        click.echo(f"{identifier}: {name} is green, and no defect that this stack can have would turn it red")
     for identifier in matrix.undefended:
         click.echo(f"{identifier}: has no seeded defect, so nobody has seen it fail")

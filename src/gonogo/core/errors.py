@@ -9,6 +9,7 @@ GonogoError
 ├── Interrupted           SIGINT or SIGTERM reached the run
 └── HarnessError          gonogo itself failed (exit 4)
     └── StackError        a stack could not be started or stopped (HOLD: nothing was measured)
+        └── UnsupportedStack  it asks for what it does not have, or what its runtime cannot do
 """
 
 from __future__ import annotations
@@ -71,3 +72,7 @@ class HarnessError(GonogoError):
 
 class StackError(HarnessError):
     """A stack or one of its services could not be started, reached or stopped."""
+
+
+class UnsupportedStack(StackError):
+    """What was asked for is nothing that this stack has, or that this runtime can do; trying again changes nothing."""

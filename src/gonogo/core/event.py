@@ -39,9 +39,13 @@ class StackStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackFailed(Event):
-    """The stack could not be started or reached: nothing was measured on it."""
+    """The stack could not be started or reached: nothing was measured on it.
+
+    `unsupported`: it is not broken, it asks for what it does not have or what its runtime cannot do.
+    """
 
     reason: str
+    unsupported: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from gonogo import __version__
 from gonogo.core.deadline import Deadline, Interruption
-from gonogo.core.errors import GonogoError, Interrupted
+from gonogo.core.errors import GonogoError, Interrupted, MissingCapability, UnsupportedStack
 from gonogo.core.event import (
     Event,
     HarnessFailed,
@@ -77,6 +77,7 @@ def run(options: RunOptions, observer: Observer, interruption: Interruption | No
     """Run a suite or a part of it. Raises UsageError (SpecError) before anything is started, never after."""
     inputs = read_inputs(options)
     plan_offline(inputs)
+    refuse_what_is_protected(inputs)
     interruption = interruption or Interruption()
     with opened(inputs, observer) as (directory, services), interruptible(interruption):
         began = time.monotonic()
@@ -100,6 +101,16 @@ def plan_offline(inputs: Inputs) -> Plan:
     return make_plan(inputs, World())
 
 
+def refuse_what_is_protected(inputs: Inputs) -> None:
+    """`--allow-destructive` is refused before anything is touched. Raises UsageError."""
+    options, loaded = inputs.options, inputs.stack
+    runtime = loaded.spec.runtime if options.runtime == "auto" else options.runtime
+    if options.allow_destructive and runtime == "external":
+        from gonogo.stacks.external.attach import refuse_before_anything
+
+        refuse_before_anything(loaded.spec, loaded.path, inputs.protected)
+
+
 @contextmanager
 def opened(inputs: Inputs, observer: Observer) -> Iterator[tuple[RunDirectory, LocalRun]]:
     """The run directory, the state folder and the scratch folder; the latter two go when nothing is left."""
@@ -120,6 +131,7 @@ def opened(inputs: Inputs, observer: Observer) -> Iterator[tuple[RunDirectory, L
     record = services.intend("scratch", {"path": str(scratch), "run_id": run_id})
     scratch.mkdir(mode=0o711)
     info = {"run_id": run_id, "stack": inputs.stack.spec.stack, "suite": inputs.suite.suite, "command": options.command}
+    info |= {"allow_destructive": "yes"} if options.allow_destructive else {}
     directory.append(RunStarted(info={**info, "tool": _tool(), "commit": _commit(inputs)}))
     directory.write(CONTEXT, _judging_context(inputs, run_id, runtime=options.runtime).to_json())
     try:
@@ -137,15 +149,14 @@ def _on_stack(inputs: Inputs, directory: RunDirectory, services: LocalRun, inter
     try:
         stack = start(inputs, services, Deadline.after(STACK_START_S, interruption))
     except (GonogoError, OSError) as error:
-        if not isinstance(error, Interrupted):
-            directory.append(StackFailed(reason=str(error)))
-        plan = make_plan(inputs, World(failure=str(error)))
-        directory.write(PLAN, plan.to_json())
+        _failed(inputs, directory, error)
         return time.monotonic() - began
     overhead = 0.0
     directory.append(StackStarted(stack=stack.name, runtime=stack.runtime, seconds=round(time.monotonic() - began, 3)))
     try:
         overhead = _measured(inputs, directory, services, stack, interruption)
+    except UnsupportedStack as error:  # a defect that it cannot have
+        _failed(inputs, directory, error)
     finally:
         if inputs.options.keep_up and not interruption.is_set:
             hold(stack, services)
@@ -154,6 +165,15 @@ def _on_stack(inputs: Inputs, directory: RunDirectory, services: LocalRun, inter
         stopped = time.monotonic() - stopping
         directory.append(StackStopped(seconds=round(stopped, 3)))
     return time.monotonic() - began - overhead
+
+
+def _failed(inputs: Inputs, directory: RunDirectory, error: Exception) -> None:
+    """Nothing can be measured: every item of the plan says why."""
+    if not isinstance(error, Interrupted):
+        directory.append(
+            StackFailed(reason=str(error), unsupported=isinstance(error, (UnsupportedStack, MissingCapability)))
+        )
+    directory.write(PLAN, make_plan(inputs, World(failure=str(error))).to_json())
 
 
 def hold(stack: Stack, services: LocalRun) -> None:
@@ -192,6 +212,8 @@ def start(inputs: Inputs, services: LocalRun, deadline: Deadline) -> Stack:
         run=services,
         deadline=deadline,
         application_source=inputs.options.application_source,
+        allow_destructive=inputs.options.allow_destructive,
+        protected=inputs.protected,
     )
     return start_stack(request, runtime)
 

@@ -8,21 +8,24 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from gonogo.core.deadline import Interruption
-from gonogo.core.errors import GonogoError, MissingCapability
+from gonogo.core.errors import GonogoError, MissingCapability, UsageError
+from gonogo.core.event import Event, StackFailed
 from gonogo.core.finding import Finding
-from gonogo.core.outcome import ExitCode, Kind, Outcome
-from gonogo.core.quantity import format_seconds
+from gonogo.core.outcome import Kind, Outcome
 from gonogo.engine.inputs import Inputs, RunOptions, read_inputs
 from gonogo.engine.interruption import interruptible
+from gonogo.engine.matrix import Matrix, Row
 from gonogo.engine.plan import select
 from gonogo.engine.run import Observer, run
 from gonogo.engine.sabotage import sabotaged
+from gonogo.judge.judgement import Judgement
 from gonogo.spec.content import Verification
 from gonogo.spec.defect import DefectSpec
+from gonogo.stacks.start import AUTO
 
+EXTERNAL = "external"
 SIDE_BY_SIDE = 3  # stacks at a time for checks; what is timed runs alone
 
 
@@ -46,81 +49,6 @@ class Case:
         return self.folder if self.attempt == 1 else f"{self.folder}-again"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One row of the matrix. `red` are the expectations that failed; `fails` those that had to."""
-
-    id: str
-    healthy: str
-    defect: str  # the verification's outcome on the defect, "" where it was not run
-    defect_name: str
-    fails: tuple[str, ...]
-    red: tuple[str, ...]
-    reason: str = ""  # why it was not run, or what happened instead
-    undecided: bool = False  # what had to be red is UNKNOWN: worth another try; a PASS never is
-
-    @property
-    def proven(self) -> bool:
-        """Green on healthy, and every expectation that the defect names is red."""
-        return self.healthy == Outcome.PASS.value and set(self.fails) <= set(self.red)
-
-    @property
-    def shown(self) -> bool:
-        """Whether the defect could be tried here at all."""
-        return self.defect != ""
-
-    def to_json(self) -> dict[str, Any]:
-        """As printed by `gonogo selftest --json`."""
-        return {
-            "id": self.id,
-            "healthy": self.healthy,
-            "defect": self.defect,
-            "defect_name": self.defect_name,
-            "fails": list(self.fails),
-            "red": list(self.red),
-            "reason": self.reason,
-            "proven": self.proven,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Matrix:
-    """The whole self-test. `undefended` are verifications without any defect."""
-
-    rows: tuple[Row, ...]
-    undefended: tuple[str, ...] = ()
-    interrupted: str | None = None
-
-    @property
-    def tried(self) -> tuple[Row, ...]:
-        """The rows that count: those whose defect could be tried."""
-        return tuple(row for row in self.rows if row.shown)
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """0: all proven; 1: a verification that does not notice its defect, or is red on healthy; 3: not all shown."""
-        if any(not row.proven for row in self.tried) or self.undefended:
-            return ExitCode.NO_GO
-        if self.interrupted or not self.tried:
-            return ExitCode.HOLD
-        return ExitCode.GO
-
-    def to_json(self) -> dict[str, Any]:
-        """As printed by `gonogo selftest --json`."""
-        return {
-            "rows": [row.to_json() for row in self.rows],
-            "proven": sum(row.proven for row in self.tried),
-            "total": len(self.tried),
-            "not_shown": [
-                {"id": row.id, "defect_name": row.defect_name, "reason": row.reason}
-                for row in self.rows
-                if not row.shown
-            ],
-            "undefended": list(self.undefended),
-            "interrupted": self.interrupted,
-        }
-
-
 @dataclass(slots=True)
 class Ground:
     """Where and how the cases run."""
@@ -135,12 +63,13 @@ class Ground:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
-def selftest(options: RunOptions, out: Path, tell: Callable[[str], None]) -> Matrix:
-    """Run the self-test. Raises UsageError for wrong content.
+def selftest(options: RunOptions, out: Path, tell: Callable[[str], None], *, strict: bool = False) -> Matrix:
+    """Run the self-test. Raises UsageError for wrong content, and for a stack that is not gonogo's own to break.
 
     The run directories of the healthy run and of everything that was not proven are kept below `out`.
     """
     inputs = read_inputs(options)
+    _see_that_it_is_ours(inputs)
     chosen = [inputs.verifications[one] for one, skip in select(inputs).items() if skip is None]
     cases = [
         Case(verification=one, defect=defect, number=n) for one in chosen for n, defect in enumerate(one.spec.defect, 1)
@@ -152,7 +81,26 @@ def selftest(options: RunOptions, out: Path, tell: Callable[[str], None]) -> Mat
         rows = _run_cases(ground, cases)
         interrupted = ground.interruption.reason
     undefended = tuple(one.id for one in chosen if not one.spec.defect)
-    return Matrix(rows=rows, undefended=undefended, interrupted=interrupted)
+    unseen = _unseen(rows, chosen)
+    return Matrix(rows=rows, undefended=undefended, unseen=unseen, interrupted=interrupted, strict=strict)
+
+
+def _see_that_it_is_ours(inputs: Inputs) -> None:
+    """Nothing is broken but copies that gonogo starts and ends itself."""
+    runtime = inputs.options.runtime if inputs.options.runtime != AUTO else inputs.stack.spec.runtime
+    if runtime == EXTERNAL:
+        raise UsageError(
+            f"{inputs.stack.path}: selftest breaks the stack on purpose, and this one (runtime: external) already "
+            "runs: give --runtime docker or embedded, and the services image:, build: or command:, for a copy of it"
+        )
+
+
+def _unseen(rows: Sequence[Row], chosen: Sequence[Verification]) -> tuple[tuple[str, str], ...]:
+    """What is green here although no defect that this stack can have would turn it red."""
+    green = {row.id for row in rows if row.healthy == Outcome.PASS.value}
+    tried = {(row.id, name) for row in rows if row.shown for name in row.fails}
+    named = ((one.id, name) for one in chosen if one.id in green for name in one.spec.expectations())
+    return tuple(pair for pair in named if pair not in tried)
 
 
 def _run_healthy(ground: Ground) -> None:
@@ -191,9 +139,12 @@ def _row(ground: Ground, case: Case) -> Row:
         id=case.verification.id, healthy=outcome, defect="", defect_name=case.defect.name, fails=case.defect.fails,
         red=(), reason=reason,
     )  # fmt: skip
-    if outcome != Outcome.SKIPPED.value and not ground.interruption.is_set:
+    if outcome in {Outcome.FAIL.value, Outcome.UNKNOWN.value}:
+        not_green = healthy is not None and not ground.interruption.is_set
+        row = replace(row, not_green=not_green, reason=f"{outcome} without any defect: {reason}")
+    elif outcome == Outcome.PASS.value and not ground.interruption.is_set:
         row = _tried(ground, case, row)
-    if row.proven:  # nobody looks at it again, and there are many
+    if row.proven or not row.counts:  # nobody looks at it again, and there are many
         shutil.rmtree(ground.out / case.evidence, ignore_errors=True)
     with ground.lock:
         ground.done += case.attempt == 1
@@ -203,7 +154,7 @@ def _row(ground: Ground, case: Case) -> Row:
 
 def _told(ground: Ground, case: Case, row: Row) -> str:
     """One line for people about a case that has ended."""
-    word = "proven" if row.proven else "NOT PROVEN" if row.shown else "not shown"
+    word = "proven" if row.proven else "NOT PROVEN" if row.counts else "not shown"
     place = f"{ground.done}/{ground.total}" if case.attempt == 1 else "again"
     note = f": {row.reason}" if row.reason and not row.proven else ""
     return f"{place} {word}  {row.id}  [{row.defect_name}]{note}"
@@ -214,26 +165,35 @@ def _tried(ground: Ground, case: Case, row: Row) -> Row:
         ground.inputs.options, only=(case.verification.id,), kinds=(), skip=(), out=ground.out / case.evidence,
         command="gonogo selftest", keep_up=False,
     )  # fmt: skip
-    stack = ground.inputs.stack
+    refused: list[str] = []
+
+    def hear(_at: float, event: Event) -> None:
+        if isinstance(event, StackFailed) and event.unsupported:
+            refused.append(event.reason)
+
     try:
-        options = sabotaged(base, case.defect, stack.spec, stack.path, ground.out / "sources" / case.evidence)
-        result = run(options, Observer(), ground.interruption)
+        options = sabotaged(base, case.defect, ground.inputs.stack, ground.out / "sources" / case.evidence)
+        result = run(options, Observer(event=hear), ground.interruption)
     except MissingCapability as error:
         return replace(row, reason=str(error))
     except GonogoError as error:
         return replace(row, defect=Outcome.UNKNOWN.value, reason=str(error))
-    finding = next((one for one in result.judgement.findings if one.id == case.verification.id), None)
+    if refused:
+        return replace(row, reason=refused[0])
+    return _judged(row, case, result.judgement)
+
+
+def _judged(row: Row, case: Case, judgement: Judgement) -> Row:
+    finding = next((one for one in judgement.findings if one.id == case.verification.id), None)
     if finding is None or finding.outcome is Outcome.SKIPPED:
-        return replace(
-            row, defect=Outcome.UNKNOWN.value, reason=finding.reason if finding else result.judgement.headline
-        )
+        return replace(row, defect=Outcome.UNKNOWN.value, reason=finding.reason if finding else judgement.headline)
     red = tuple(one.observation for one in finding.expectations if one.outcome is Outcome.FAIL)
     missed = [one for one in finding.expectations if one.observation in row.fails and one.outcome is not Outcome.FAIL]
     return replace(
         row,
         defect=finding.outcome.value,
         red=red,
-        reason=_missing(row.fails, finding, result.judgement.harness_errors),
+        reason=_missing(row.fails, finding, judgement.harness_errors),
         undecided=not set(row.fails) <= set(red) and all(one.outcome is Outcome.UNKNOWN for one in missed),
     )
 
@@ -251,12 +211,3 @@ def _missing(fails: Sequence[str], finding: Finding, errors: Sequence[str]) -> s
     if notes and finding.outcome is Outcome.UNKNOWN:
         notes.append(finding.reason)
     return "; ".join([*notes, *(errors if notes else ())])
-
-
-def summary(matrix: Matrix, seconds: float) -> str:
-    """One line for people."""
-    tried = matrix.tried
-    proven = sum(row.proven for row in tried)
-    hidden = len(matrix.rows) - len(tried)
-    extra = f", {hidden} not shown here" if hidden else ""
-    return f"{proven} of {len(tried)} defects noticed{extra}, in {format_seconds(seconds)}"

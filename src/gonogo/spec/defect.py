@@ -24,7 +24,7 @@ class DefectSpec(Spec):
     """One seeded defect. Exactly one means; `fails` names the expectations that it must turn red.
 
     sql         statements run on a scratch copy of the stack, as `role` on service `on`; `reconnect` restarts a service
-    reference   a named defect of examples/reference_rag_defects
+    reference   a named defect of the application's wrapper, as examples/reference_rag_defects is one
     stack       values that replace dotted keys of the stack file
     fault       changed parameters of the scenario's faults, by fault name
     artefact    a named way to break the backup of a drill

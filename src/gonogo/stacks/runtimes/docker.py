@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gonogo.core.errors import MissingCapability, StackError
+from gonogo.core.errors import MissingCapability, StackError, UnsupportedStack
 from gonogo.core.outcome import Capability
 from gonogo.stacks.capabilities import find_capabilities
 from gonogo.stacks.docker.build import ready_template, start_service
@@ -107,7 +107,7 @@ def _start_all(
                 started[name] = start_service(declared[name], there)
             except MissingCapability as error:
                 if not declared[name].optional:
-                    raise StackError(f"services.{name}: {error}") from error
+                    raise UnsupportedStack(f"services.{name}: {error}") from error
                 site.references.leave_out(name)
                 site.run.progress(f"without {name}: {error}")
             else:

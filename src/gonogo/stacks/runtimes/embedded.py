@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gonogo.core.errors import MissingCapability, StackError
+from gonogo.core.errors import MissingCapability, StackError, UnsupportedStack
 from gonogo.stacks.capabilities import find_capabilities
 from gonogo.stacks.interfaces import Stack, StackRequest
 from gonogo.stacks.local.account import Account, unprivileged
@@ -84,7 +84,7 @@ def _start_all(
                 started[name] = start_service(declared[name], there)
             except MissingCapability as error:
                 if not declared[name].optional:
-                    raise StackError(f"services.{name}: {error}") from error
+                    raise UnsupportedStack(f"services.{name}: {error}") from error
                 site.references.leave_out(name)
                 site.run.progress(f"without {name}: {error}")
             else:

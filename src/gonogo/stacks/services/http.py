@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pydantic import Field
 
-from gonogo.core.errors import StackError, UsageError
+from gonogo.core.errors import MissingCapability, StackError, UsageError
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.docker.box import Definition
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.web import DockerHttp, Life
+from gonogo.stacks.external.site import ExternalSite
 from gonogo.stacks.external.web import attach_http
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.web import LocalHttp, Program
@@ -45,6 +45,7 @@ class HttpParameters(Spec):
     command: tuple[str, ...] = ()  # told its PORT and HOST; embedded: run in workdir, docker: instead of the image's
     workdir: str = "."
     source: str | None = None
+    defects: str | None = None  # selftest: a package of workdir that takes the place of the command's; MODULE_defects
     migrate: tuple[str, ...] = ()  # before the seed; without it the service is started once to migrate
     seed: SeedSpec | None = None
     ready: str = "/"
@@ -76,13 +77,13 @@ class HttpKind:
             image=application_image(declared, site).evidence,
         )  # fmt: skip
 
-    def external(self, declared: Declared, resolve: Callable[[Any], Any]) -> Started:
+    def external(self, declared: Declared, site: ExternalSite) -> Started:
         """Attach to `url`."""
         parameters: HttpParameters = declared.parameters
         if not parameters.url:
             raise UsageError(f"services.{declared.name}: the external runtime needs url:")
         source = declared.path(parameters.source) if parameters.source else None
-        return attach_http(declared.name, resolve(parameters.url), source, parameters.ready)
+        return attach_http(declared.name, site.resolve(parameters.url), source, parameters.ready, site.hooks)
 
 
 SERVICE = HttpKind()
@@ -133,17 +134,19 @@ def container_service(declared: Declared, site: DockerSite, *, name: str | None 
 def application_image(declared: Declared, site: DockerSite) -> Image:
     """The service's image: the one it names, or built from its folder (the run's edited copy of it)."""
     parameters: HttpParameters = declared.parameters
-    if parameters.image and site.application_source is None:
+    changed = site.application_source if parameters.source else None
+    if parameters.image and changed is None:
         return site.images.find(parameters.image, site.deadline)
     if not parameters.build:
-        raise StackError(f"services.{declared.name}: the docker runtime needs image:, or build: for a changed source")
+        what = f"{declared.name}: the docker runtime needs image:, or build: for a changed source"
+        raise MissingCapability(what) if parameters.image else StackError(f"services.{what}")
     folder = declared.path(parameters.build)
-    if site.application_source is None:
+    if changed is None:
         return site.images.build(folder, name=declared.name, scratch=site.scratch, deadline=site.deadline)
-    if not parameters.source or declared.path(parameters.source) != folder:
-        raise StackError(f"services.{declared.name}: a changed source is built only where build: and source: are one")
+    if declared.path(parameters.source or "") != folder:
+        raise MissingCapability(f"{declared.name}: a changed source is built only where build: and source: are one")
     return site.images.build(
-        site.application_source, name=declared.name, scratch=site.scratch, deadline=site.deadline,
+        changed, name=declared.name, scratch=site.scratch, deadline=site.deadline,
         only_for_run=site.run.run_id,
     )  # fmt: skip
 
@@ -187,7 +190,7 @@ def working_folder(declared: Declared, site: Site) -> Path:
     if site.application_source is not None and parameters.source:
         source = declared.path(parameters.source)
         if not source.is_relative_to(folder):
-            raise UsageError(f"services.{declared.name}: source must lie in workdir for a changed copy to be run")
+            raise MissingCapability(f"{declared.name}: a changed source is run only where source lies in workdir")
         depth = len(source.relative_to(folder).parts)
         folder = (site.application_source, *site.application_source.parents)[depth]
     if not folder.is_dir():
