@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from gonogo.rundir.directory import RunDirectory
+from gonogo.rundir.logs import RunLog
 from gonogo.rundir.state import RunState
 
 
@@ -40,6 +41,10 @@ class LocalRun:
         """Register a secret for redaction."""
         self.directory.redactor.register(value)
         return value
+
+    def log(self, service: str) -> RunLog:
+        """What is kept of a service's log."""
+        return self.directory.log(service)
 
     def show(self, message: str) -> None:
         """One line for people at the terminal alone: it is written nowhere, so secrets may stand in it."""

@@ -17,6 +17,7 @@ from gonogo.core.event import Event, HarnessFailed, event_from_json
 from gonogo.core.redact import Redactor
 from gonogo.rundir.failpoint import failpoint
 from gonogo.rundir.files import append_line, to_json, write_atomically
+from gonogo.rundir.logs import RunLog
 
 EVENTS = "events.ndjson"
 UNDO = "undo.ndjson"
@@ -25,6 +26,7 @@ FACTS = "facts.json"
 CONTEXT = "judging.json"  # policy, waivers, suite, earlier evidence, judging instant: all that the judge needs
 RUN = "run.json"
 ARTIFACTS = "artifacts"
+LOGS = "logs"  # below the artefacts: what the services of the run wrote
 
 Listener = Callable[[float, Event], None]
 
@@ -43,6 +45,7 @@ class RunDirectory:
         self.redactor = redactor or Redactor()
         self.started_monotonic = time.monotonic()
         self.listeners: list[Listener] = []
+        self._logs: dict[str, RunLog] = {}
         self._sequence = 0
         self._lock = threading.Lock()
 
@@ -80,6 +83,12 @@ class RunDirectory:
         text = content.decode(errors="replace") if isinstance(content, bytes) else content
         write_atomically(path, self.redactor.text(text).encode())
         return f"{ARTIFACTS}/{name}"
+
+    def log(self, service: str) -> RunLog:
+        """The log that is kept of a service; always the same one."""
+        with self._lock:
+            path = self.path / ARTIFACTS / LOGS / f"{service.replace('/', '-')}.log"
+            return self._logs.setdefault(service, RunLog(path, self.redactor))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

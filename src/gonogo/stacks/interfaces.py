@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +11,8 @@ from typing import Protocol, runtime_checkable
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.outcome import Capability
+from gonogo.rundir.logs import RunLog
+from gonogo.spec.protected import ProtectedSpec
 from gonogo.spec.stack import StackSpec
 
 
@@ -96,6 +98,30 @@ class PostgresServer(Service, Protocol):
         """Rebuild this killed server as a standby of `primary` (fresh base backup) and wait until it streams."""
 
 
+@runtime_checkable
+class LimitedDisk(Protocol):
+    """Where a server keeps its data, on a file system of a limited size."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why its size is not limited; None where it is."""
+
+    def fill(self) -> int:
+        """Take every byte that is free; returns how many. Raises StackError for a disk without a limit."""
+
+    def release(self) -> None:
+        """Give back what `fill` took. Safe to call twice."""
+
+    def free_bytes(self) -> int:
+        """What can still be written."""
+
+
+def limited_disk(service: Service) -> LimitedDisk | None:
+    """The disk of a service, where its runtime knows such a thing."""
+    disk = getattr(service, "disk", None)
+    return disk if isinstance(disk, LimitedDisk) else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """A finished tool run."""
@@ -128,10 +154,15 @@ class HttpService(Service, Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScratchRequest:
-    """A fresh throw-away PostgreSQL like `source`: same major version, same role names and passwords, no data."""
+    """A fresh throw-away PostgreSQL like `source`: same major version, same role names and passwords, no data.
+
+    With `fill` it is no empty server: `fill` puts a restored data directory of the source at the path that it is given
+    (which does not exist yet), and the server starts from that. Needs PHYSICAL_RESTORE.
+    """
 
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
+    fill: Callable[[Path], None] | None = None
 
 
 @runtime_checkable
@@ -167,7 +198,7 @@ class Stack(Protocol):
         """Replace every `${…}` reference in `text`. Raises UsageError naming an unknown one."""
 
     def scratch_postgres(self, request: ScratchRequest, deadline: Deadline) -> AbstractContextManager[PostgresServer]:
-        """A fresh server, ready for SQL, proven fresh (own system identifier, no user tables); removed on exit.
+        """A fresh server, ready for SQL, proven fresh (own system identifier, no user tables) or filled; removed on exit.
 
         Its `restart`-free life: archive_mode off, own port, own directory.
         """
@@ -201,6 +232,8 @@ class StackRequest:
     run: RunServices
     deadline: Deadline
     application_source: Path | None = None  # instead of the stack file's own (a scratch copy with edits)
+    allow_destructive: bool = False  # external: what the stack file calls disposable may be written to and broken
+    protected: ProtectedSpec = field(default_factory=ProtectedSpec)  # but never this
 
 
 @runtime_checkable
@@ -218,6 +251,9 @@ class RunServices(Protocol):
 
     def secret(self, value: str) -> str:
         """Register a secret for redaction; returns it."""
+
+    def log(self, service: str) -> RunLog:
+        """Where a service's log is kept in the run directory: redacted, bounded in size."""
 
     def progress(self, message: str) -> None:
         """One line for people."""

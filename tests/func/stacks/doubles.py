@@ -7,6 +7,9 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from gonogo.core.redact import Redactor
+from gonogo.rundir.logs import RunLog
+
 
 class FileRun:
     """Implements RunServices. Records go to a file, one JSON line each."""
@@ -35,6 +38,10 @@ class FileRun:
         """Remember a secret."""
         self.secrets.add(value)
         return value
+
+    def log(self, service: str) -> RunLog:
+        """A file beside the records."""
+        return RunLog(self.records.with_name(f"{service.replace('/', '-')}.log"), Redactor())
 
     def progress(self, message: str) -> None:
         """Remember a message."""

@@ -45,7 +45,7 @@ def endpoint() -> Endpoint:
     if address := os.environ.get(HOST):
         return Endpoint(address=address, named_by=_from_contexts.get(address, HOST))
     if name := os.environ.get(CONTEXT):
-        return _of_context(name, f"of {CONTEXT}")
+        return _of_context(name, CONTEXT)
     name = _document(_folder() / "config.json").get("currentContext") or DEFAULT
     return _of_context(name, f"of {_folder() / 'config.json'}")
 
@@ -59,7 +59,7 @@ def _of_context(name: str, said_by: str) -> Endpoint:
     address = _document(file).get("Endpoints", {}).get("docker", {}).get("Host")
     if not address:
         raise StackError(f"there is no docker context {name!r} ({said_by}): `docker context ls` shows those that are")
-    _from_contexts[address] = f"docker context {name!r} {said_by}"
+    _from_contexts[address] = f"docker context {name!r}, {said_by}"
     return Endpoint(address=address, named_by=_from_contexts[address])
 
 
