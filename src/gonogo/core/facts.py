@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+PASSAGES = "chunks"  # what verifications call the table of passages and vectors, whatever a stack calls it
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFacts:
@@ -48,6 +50,13 @@ class Facts:
     left_out: tuple[str, ...] = ()  # optional services of the stack file that did not run
     problems: tuple[str, ...] = ()  # what could not be found out, one sentence each
     host: dict[str, str] = field(default_factory=dict)
+
+    def table(self, key: str) -> TableFacts | None:
+        """A table of the data layout; without one called `chunks`, that is the table with the most vectors."""
+        with_vectors = [one for one in self.tables.values() if one.vector and one.vectors]
+        if key in self.tables or key != PASSAGES or not with_vectors:
+            return self.tables.get(key)
+        return max(with_vectors, key=lambda one: one.vectors or 0)
 
     def to_json(self) -> dict[str, Any]:
         """As stored in facts.json."""

@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql as compose
 
 from gonogo.core.errors import GonogoError
-from gonogo.core.facts import Facts, TableFacts
+from gonogo.core.facts import PASSAGES, Facts, TableFacts
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import Connection, session
 from gonogo.pg.sql import query
@@ -123,7 +123,8 @@ def _vector(connection: Connection, table: str, column: str) -> dict[str, Any]:
 def data_references(facts: Facts) -> dict[str, str]:
     """`data.TABLE.X` references of content files."""
     known: dict[str, str] = {}
-    for key, table in facts.tables.items():
+    passages = facts.table(PASSAGES)
+    for key, table in {**({PASSAGES: passages} if passages else {}), **facts.tables}.items():
         values = {
             "name": table.name,
             "rows": table.rows,
@@ -134,3 +135,10 @@ def data_references(facts: Facts) -> dict[str, str]:
         }
         known |= {f"data.{key}.{name}": str(value) for name, value in values.items() if value is not None}
     return known
+
+
+def stack_references(stack: Stack) -> dict[str, str]:
+    """The stack's own references; content says `db` for its main database, whatever the stack calls that."""
+    own = f"{stack.spec.data.service}."
+    called = {f"db.{key.removeprefix(own)}": value for key, value in stack.references.items() if key.startswith(own)}
+    return {**called, **stack.references}

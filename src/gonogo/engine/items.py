@@ -14,7 +14,7 @@ from gonogo.core.facts import Facts
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Kind, Outcome
 from gonogo.core.plan import PlanItem
-from gonogo.engine.discover import data_references
+from gonogo.engine.discover import data_references, stack_references
 from gonogo.engine.inputs import Inputs
 from gonogo.engine.plan import resolved_expectations
 from gonogo.judge.expectations import judge_expectation
@@ -68,7 +68,7 @@ class ItemRunner:
 
     def _lookup(self) -> Callable[[str], str]:
         objectives = {f"objectives.{name}": value for name, value in self.inputs.objectives.items()}
-        return lookup_in({**objectives, **data_references(self.facts), **self.stack.references})
+        return lookup_in({**objectives, **data_references(self.facts), **stack_references(self.stack)})
 
     def _check(self, context: Context, verification: Verification, changes: Mapping[str, Any]) -> None:
         from gonogo.runners.check import run_check

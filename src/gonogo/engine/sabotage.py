@@ -14,7 +14,7 @@ import psycopg
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import HarnessError, MissingCapability, UnsupportedStack, UsageError
 from gonogo.core.facts import Facts
-from gonogo.engine.discover import data_references
+from gonogo.engine.discover import data_references, stack_references
 from gonogo.engine.inputs import RunOptions
 from gonogo.engine.placing import placed, server_name, service_name
 from gonogo.pg.sessions import session
@@ -137,7 +137,7 @@ def apply_sql(defect: DefectSpec, stack: Stack, facts: Facts, deadline: Deadline
 
 
 def _run_sql(defect: DefectSpec, stack: Stack, facts: Facts) -> None:
-    lookup = lookup_in({**data_references(facts), **_known_as_db(stack)})
+    lookup = lookup_in({**data_references(facts), **stack_references(stack)})
     server = stack.postgres(server_name(stack.spec, defect.on))
     with session(server.dsn(Role(defect.role)), timeout_seconds=STATEMENT_SECONDS) as connection:
         for statement in (defect.sql,) if isinstance(defect.sql, str) else defect.sql or ():
@@ -152,10 +152,3 @@ def _run_sql(defect: DefectSpec, stack: Stack, facts: Facts) -> None:
                     what = error.diag.message_primary
                     raise MissingCapability(f"the database has not what the defect changes: {what}") from error
                 raise HarnessError(f"the defect's SQL does not work: {text}: {error}") from error
-
-
-def _known_as_db(stack: Stack) -> dict[str, str]:
-    """The stack's references, those of its main database also under `db`."""
-    own = f"{stack.spec.data.service}."
-    called = {f"db.{key.removeprefix(own)}": value for key, value in stack.references.items() if key.startswith(own)}
-    return {**called, **stack.references}

@@ -87,7 +87,8 @@ def _told(name: str, value: bool | str, subject: str, evidence: str, detail: str
 
 
 def _rows(context: Context, parameters: Parameters) -> int:
-    return context.facts.tables[parameters.table].rows
+    table = context.facts.table(parameters.table)
+    return table.rows if table else 0
 
 
 def _reading(summary: PlanSummary, rows: int, subject: str, evidence: str) -> Iterator[Observation]:

@@ -116,7 +116,7 @@ def queries_of(context: Context, tenants: Sequence[str | None], *, per_tenant: i
 
 def table_of(context: Context, key: str) -> TableFacts:
     """A table of the data layout. Raises NotMeasurable where it was not found or is empty."""
-    table = context.facts.tables.get(key)
+    table = context.facts.table(key)
     if table is None:
         known = ", ".join(context.facts.tables) or "none"
         raise NotMeasurable(f"the database has no table {key} of the stack file's data layout (found: {known})")

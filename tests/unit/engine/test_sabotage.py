@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from gonogo.core.errors import MissingCapability, UsageError
+from gonogo.core.facts import Facts, TableFacts
 from gonogo.core.outcome import ExitCode
+from gonogo.engine.discover import data_references
 from gonogo.engine.inputs import RunOptions, read_inputs
 from gonogo.engine.matrix import Matrix, Row
 from gonogo.engine.sabotage import sabotaged
@@ -166,3 +168,17 @@ def test_what_cannot_be_shown_is_named_and_not_counted() -> None:
 def test_strictly_an_expectation_that_nobody_could_see_fail_holds() -> None:
     assert Matrix(rows=(row(),), unseen=(("checks/a/b", "two"),), strict=True).exit_code is ExitCode.HOLD
     assert Matrix(rows=(row(),), strict=True).exit_code is ExitCode.GO
+
+
+def test_content_says_chunks_for_the_table_of_the_vectors_whatever_it_is_called() -> None:
+    tables = {
+        "notes": TableFacts(name="public.notes", rows=5, size_bytes=1),
+        "passages": TableFacts(name="public.passages", rows=9, size_bytes=1, vector="emb", vectors=9),
+        "titles": TableFacts(name="public.titles", rows=3, size_bytes=1, vector="emb", vectors=3),
+    }
+    facts = Facts(runtime="embedded", tables=tables)
+
+    assert facts.table("chunks") is tables["passages"]
+    assert facts.table("documents") is None
+    assert data_references(facts)["data.chunks.vector"] == "emb"
+    assert "data.chunks.name" not in data_references(Facts(runtime="embedded", tables={"notes": tables["notes"]}))
