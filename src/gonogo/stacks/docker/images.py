@@ -111,19 +111,28 @@ class Images:
             folder=config.get("WorkingDir") or "/",
         )
 
-    def build(self, folder: Path, *, name: str, scratch: Path, deadline: Deadline, only_for_run: str = "") -> Image:
-        """Build the Dockerfile of a folder, its bases replaced by their mirrors. Raises StackError.
+    def build(
+        self,
+        folder: Path,
+        *,
+        name: str,
+        scratch: Path,
+        deadline: Deadline,
+        only_for_run: str = "",
+        dockerfile: str = "Dockerfile",
+    ) -> Image:
+        """Build a Dockerfile of a folder, its bases replaced by their mirrors. Raises StackError.
 
         `only_for_run`: an image of a changed source, removed with the run; others stay, for the next build's sake.
         """
-        dockerfile = folder / "Dockerfile"
-        if not dockerfile.is_file():
-            raise StackError(f"{folder} has no Dockerfile")
-        text = dockerfile.read_text()
+        recipe = folder / dockerfile
+        if not recipe.is_file():
+            raise StackError(f"{folder} has no {dockerfile}")
+        text = recipe.read_text()
         bases = self._bases(text, deadline)
         rewritten = scratch / f"{name.replace('/', '-')}.Dockerfile"
         rewritten.write_text(FROM.sub(lambda at: at["before"] + bases.get(at["image"], at["image"]), text))
-        tag = None if only_for_run else f"{BUILT_NAME}/{name}:{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}"
+        tag = None if only_for_run else f"{BUILT_NAME}/{name}:{hashlib.sha256(str(recipe).encode()).hexdigest()[:12]}"
         labels = {RUN: only_for_run} if only_for_run else {BUILT: name}
         before = self._id_of(tag) if tag else None
 
@@ -140,7 +149,7 @@ class Images:
             rewritten.unlink(missing_ok=True)
         if before not in (None, built.id):
             self._forget(str(before))
-        return self._described(f"built from {folder.name}/Dockerfile on {', '.join(bases)}", built)
+        return self._described(f"built from {folder.name}/{dockerfile} on {', '.join(bases)}", built)
 
     def _id_of(self, tag: str) -> str | None:
         from docker.errors import ImageNotFound  # noqa: PLC0415 - see engine.connect
