@@ -14,12 +14,12 @@ class MigrationError(Exception):
     """The database could not be migrated; the text says why, without addresses or passwords."""
 
 
-def newest_version() -> str:
+def newest_version(folder: Path = MIGRATIONS) -> str:
     """The version that a fully migrated database has."""
-    return max(path.stem for path in MIGRATIONS.glob("*.sql"))
+    return max(path.stem for path in folder.glob("*.sql"))
 
 
-def migrate(url: str) -> list[str]:
+def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
     """Bring the database up to date as its owner and return the versions applied. Raises MigrationError.
 
     Processes that start together wait for each other on an advisory lock, and only one of them does the work.
@@ -29,7 +29,7 @@ def migrate(url: str) -> list[str]:
             connection.execute("SET statement_timeout = 0")
             connection.execute("SET lock_timeout = '30s'")
             connection.execute("SELECT pg_advisory_lock(%s)", [_LOCK_ID])
-            return _apply_missing(connection)
+            return _apply_missing(connection, folder)
     except psycopg.OperationalError as error:
         msg = "the database could not be reached, or refused the connection of MIGRATIONS_URL"
         raise MigrationError(msg) from error
@@ -38,14 +38,14 @@ def migrate(url: str) -> list[str]:
         raise MigrationError(msg) from error
 
 
-def _apply_missing(connection: psycopg.Connection[tuple[object, ...]]) -> list[str]:
+def _apply_missing(connection: psycopg.Connection[tuple[object, ...]], folder: Path) -> list[str]:
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (version text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
     )
     done = {row[0] for row in connection.execute("SELECT version FROM schema_migrations")}
     applied = []
-    for path in sorted(MIGRATIONS.glob("*.sql")):
+    for path in sorted(folder.glob("*.sql")):
         if path.stem in done:
             continue
         with connection.transaction():

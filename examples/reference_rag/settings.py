@@ -5,6 +5,7 @@ The alias of each field is the name of its environment variable; `.env.example` 
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
@@ -118,16 +119,24 @@ class Settings(BaseModel):
         return limits
 
 
+AnySettings = TypeVar("AnySettings", bound=Settings)
+
+
 def _items(value: str) -> list[str]:
     return [item.strip() for item in value.split(",") if item.strip()]
 
 
 def load_settings(environment: Mapping[str, str]) -> Settings:
     """Build the settings from `environment`; an empty variable counts as absent. Raises SettingsError."""
-    known = {field.alias for field in Settings.model_fields.values()}
+    return settings_of(environment, Settings)
+
+
+def settings_of(environment: Mapping[str, str], model: type[AnySettings]) -> AnySettings:
+    """The same for a service that has settings of its own besides. Raises SettingsError."""
+    known = {field.alias for field in model.model_fields.values()}
     given = {name: value for name, value in environment.items() if name in known and value.strip()}
     try:
-        settings = Settings.model_validate(given)
+        settings = model.model_validate(given)
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
         raise SettingsError("\n".join(lines)) from None

@@ -110,8 +110,12 @@ class Capability(StrEnum):
     KILL = "kill"  # a server's whole process tree can be killed, and proven gone
     PAUSE = "pause"  # a server can be frozen and resumed
     PROMOTE = "promote"  # there is a standby that can be promoted
+    FAILOVER = "failover"  # the primary can be taken away, and a standby takes over
+    HOOKS = "hooks"  # the stack file's own commands may break it
     RESTART_APPLICATION = "restart_application"  # gracefully, with the same settings
     SCRATCH_POSTGRES = "scratch_postgres"  # a fresh throw-away server of the same major version
+    PHYSICAL_RESTORE = "physical_restore"  # a throw-away server can be started from a restored data directory
+    LIMIT_DISK = "limit_disk"  # the main database's disk has a size of its own, and can be filled
     SCRATCH_APPLICATION = "scratch_application"  # a second application instance on another database
     BACKUP_TOOLS = "backup_tools"  # pg_dump and pg_restore that fit the server
     LLM_CONTROL = "llm_control"  # the LLM stub can be told to fail

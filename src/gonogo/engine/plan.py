@@ -30,9 +30,11 @@ LACKS = {  # the facts that `applies_when` may name, as people say it when one i
     "synchronous_standbys": "synchronous standby",
     "tenants": "second tenant and no tenant column",
     "vectors": "vector column",
+    "vector_store": "vector store beside the database",
     "corpus": "corpus of questions with known answers",
     "backups": "backups",
 }
+VECTOR_STORES = ("chroma",)  # kinds of service
 Placed = tuple[Any, tuple[str | int, ...]]  # something written in a file, and where
 
 
@@ -251,6 +253,8 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
         # A tenant column says that there are tenants, also where the contract names too few to tell them apart.
         "tenants": len(stack.contract.tenants) > 1 or any(table.tenant for table in stack.data.tables.values()),
         "vectors": any(table.vector for table in stack.data.tables.values()),
+        "vector_store": any(one.kind in VECTOR_STORES for one in stack.services.values())
+        or bool(stack.data.collections),
         "corpus": stack.corpus is not None,
         "backups": bool(stack.backups),
     }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import ConfigDict, Field, field_validator
 
-from gonogo.spec.base import Seconds, Spec
+from gonogo.spec.base import PerSecond, Seconds, Spec
 from gonogo.spec.contract import ContractSpec
+from gonogo.spec.hook import LASTING, HookName, HookSpec
+from gonogo.spec.protected import ProtectedSpec
 
 
 class ServiceSpec(Spec):
@@ -25,18 +29,35 @@ class TableSpec(Spec):
     document: str | None = None  # the column that holds the id the application answers with
 
 
+class CollectionSpec(Spec):
+    """A collection of a vector store beside the database, and the table whose rows it holds the vectors of."""
+
+    service: str  # a chroma service
+    collection: str | None = None  # its name there, where that is not this key
+    table: str  # a key of data.tables
+    id: str = "id"  # the column whose value, as text, is the id of a row's vector
+    text: str | None = None  # the column that the collection holds as the vector's document
+    distance: Literal["cosine", "l2", "ip"] = "l2"  # Chroma's own default
+    dimensions: int | None = Field(default=None, ge=1)
+
+
 class DataSpec(Spec):
     """The database layout and how large production is (rows by table key)."""
 
     service: str = "db"
     tables: dict[str, TableSpec] = Field(default_factory=dict)
+    collections: dict[str, CollectionSpec] = Field(default_factory=dict)  # vectors that are not in the database
     production_size: dict[str, int] = Field(default_factory=dict)
 
 
 class CorpusSpec(Spec):
-    """Questions of known answer: JSON lines {id, tenant, question, document}. The path counts from the stack file."""
+    """Questions of known answer: JSON lines {id, tenant, question, document}. The path counts from the stack file.
+
+    `as`: the tenant of the contract that asks all of them, whatever their lines say.
+    """
 
     questions: str
+    as_: str | None = Field(default=None, alias="as")
 
 
 class BackupSpec(Spec):
@@ -53,10 +74,21 @@ class StackSpec(Spec):
 
     stack: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
     runtime: str = Field(default="auto", pattern="^(auto|docker|embedded|external)$")
-    disposable: bool = False
+    disposable: bool = False  # external: may be written to and broken, together with --allow-destructive
+    protected: ProtectedSpec = Field(default_factory=ProtectedSpec)  # what --allow-destructive must never reach
+    hooks: dict[HookName, HookSpec] = Field(default_factory=dict)  # external: how faults are injected
+    gentle_load: PerSecond = Field(default=2.0, gt=0)  # external: the most for what is only read
     services: dict[str, ServiceSpec] = Field(min_length=1)
     contract: ContractSpec = Field(default_factory=ContractSpec)
     data: DataSpec = Field(default_factory=DataSpec)
     corpus: CorpusSpec | None = None
     backups: dict[str, BackupSpec] = Field(default_factory=dict)
     objectives: dict[str, str | int | float] = Field(default_factory=dict)
+
+    @field_validator("hooks")
+    @classmethod
+    def _what_lasts_is_healed(cls, hooks: dict[HookName, HookSpec]) -> dict[HookName, HookSpec]:
+        for name, hook in hooks.items():
+            if name in LASTING and hook.heal is None:
+                raise ValueError(f"{name} needs heal: the command that brings back what it took away")
+        return hooks

@@ -14,7 +14,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import GonogoError, MissingCapability
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import session
-from gonogo.stacks.interfaces import HttpService, PostgresServer
+from gonogo.stacks.interfaces import HttpService, PostgresServer, limited_disk
 from gonogo.stacks.running import RunningStack, first_missing
 from gonogo.stacks.sqlserver import SqlServer
 
@@ -32,7 +32,11 @@ def find_capabilities(stack: RunningStack) -> dict[Capability, str | None]:
     found: dict[Capability, str | None] = dict.fromkeys(
         (Capability.SQL, Capability.KILL, Capability.PAUSE, Capability.SCRATCH_POSTGRES), no_database
     )
+    found[Capability.PHYSICAL_RESTORE] = first_missing(no_database, stack.no_physical_restore)
+    found[Capability.LIMIT_DISK] = no_database or _no_limited_disk(database)
     found[Capability.PROMOTE] = no_database or _no_standby(database)
+    found[Capability.FAILOVER] = first_missing(found[Capability.KILL], found[Capability.PROMOTE])
+    found[Capability.HOOKS] = "gonogo breaks what it started by itself; hooks: are for the external runtime"
     found[Capability.CAPTURE] = no_database or _no_json_log(database)
     found[Capability.BACKUP_TOOLS] = no_database or _no_tools(database)
     found[Capability.APPLICATION] = found[Capability.RESTART_APPLICATION] = no_application
@@ -67,6 +71,12 @@ def _no_standby(server: PostgresServer | str) -> str | None:
     with session(server.dsn(), timeout_seconds=10) as connection:
         row = connection.execute(STREAMING).fetchone()
     return None if row and row[0] else f"no standby of {server.name} streams"
+
+
+def _no_limited_disk(server: PostgresServer | str) -> str | None:
+    assert not isinstance(server, str)
+    disk = limited_disk(server)
+    return disk.missing if disk is not None else f"the runtime gives {server.name} no disk of a limited size"
 
 
 def _no_json_log(server: PostgresServer | str) -> str | None:

@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+from gonogo.stacks.local.mounts import unmount_below
 from gonogo.stacks.local.processes import (
     all_processes,
     descendants,
@@ -35,6 +36,7 @@ def remove_scratch(scratch: Path, run_id: str | None) -> None:
     for lock_file in scratch.rglob(PID_FILE):
         if segment := segment_of(lock_file.parent):
             remove_segment(*segment)
+    unmount_below(scratch)
     shutil.rmtree(scratch)
 
 

@@ -269,7 +269,10 @@ def questions_of(stack: Stack) -> tuple[Question, ...]:
     try:
         records = [jsonlib.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return tuple(
-            Question(id=str(one["id"]), tenant=one["tenant"], question=one["question"], document=str(one["document"]))
+            Question(
+                id=str(one["id"]), tenant=stack.spec.corpus.as_ or one["tenant"], question=one["question"],
+                document=str(one["document"]),
+            )
             for one in records
         )
     except OSError as error:

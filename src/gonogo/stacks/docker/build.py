@@ -5,21 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
+from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.stacks.docker.box import Definition, run_to_end
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.docker.templates import VolumeTemplates
+from gonogo.stacks.docker.templates import Filled, VolumeTemplates
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local.build import MIGRATE_SECONDS, POSTGRES, TAIL_LINES, filling, seeding, without
 from gonogo.stacks.local.templates import ensure, key_of
 from gonogo.stacks.order import needed_by
 from gonogo.stacks.references import References
-from gonogo.stacks.services import Declared, DockerKind
-from gonogo.stacks.services.http import HttpParameters, application_image, environment_of, source_of
+from gonogo.stacks.services import Declared, DockerKind, KeepingKind
+from gonogo.stacks.services.http import HttpParameters, application_image, environment_of, packages_beside, source_of
 from gonogo.stacks.started import Started
+
+
+@runtime_checkable
+class KeepingContainer(Filled, Protocol):
+    """A service with data of its own, in a volume, that belong into the template."""
+
+    def keep(self, deadline: Deadline) -> None:
+        """Stop it: its volume holds all of its data then."""
 
 
 def start_service(one: Declared, site: DockerSite) -> Started:
@@ -44,7 +53,9 @@ def _key(declared: Mapping[str, Declared], site: DockerSite) -> str:
     for name, one in sorted(declared.items()):
         if one.kind_name == POSTGRES:
             image = site.images.find(one.parameters.image, site.deadline)
-            parts.append([name, image.id, without(one, "standbys", "image", "settings")])
+            parts.append([name, image.id, without(one, "standbys", "image", "settings", "disk")])
+        elif isinstance(one.kind, KeepingKind):
+            parts.append([name, site.images.find(one.parameters.image, site.deadline).id])
     for name, one in sorted(seeding(declared).items()):
         image_id = site.images.find(one.parameters.image, site.deadline).id if one.parameters.image else None
         parts.append([name, image_id, filling(one, source_of(one, site))])
@@ -71,13 +82,18 @@ def _build(
             started[name] = start_service(declared[name], here)
             cleanup.callback(started[name].close)
             references.add(name, started[name].references)
-        servers: dict[str, DockerPostgres] = {}
+        servers: dict[str, Filled] = {}
+        passwords: dict[str, str] = {}
         for name in databases:
             server = started[name].service
             assert isinstance(server, DockerPostgres)
             server.stop(site.deadline)
-            servers[name] = server
-        templates.save(key, servers, {name: one.roles[Role.ADMIN].password for name, one in servers.items()}, site)
+            servers[name], passwords[name] = server, server.roles[Role.ADMIN].password
+        for name in started.keys() - databases:
+            if isinstance(keeper := started[name].service, KeepingContainer):
+                keeper.keep(site.deadline)
+                servers[name], passwords[name] = keeper, ""
+        templates.save(key, servers, passwords, site)
 
 
 def _fill(one: Declared, site: DockerSite) -> None:
@@ -97,6 +113,7 @@ def _run(one: Declared, what: str, command: tuple[str, ...], site: DockerSite, s
         image=application_image(one, site).id,
         command=command,
         environment=environment_of(one, site),
+        mounts=packages_beside(one, site, command, application_image(one, site)),
     )
     try:
         code, output = run_to_end(site, definition, site.deadline.within(seconds))

@@ -8,21 +8,28 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gonogo.core.errors import StackError
 from gonogo.stacks.docker.engine import speaking
+from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite, Template
 from gonogo.stacks.docker.volumes import Copy, copy_volume
 from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from gonogo.stacks.docker.server import DockerPostgres
 
 TEMPLATE = "org.gonogo.template"  # on volumes that outlive runs; its value is the template's key
 OWNER = "org.gonogo.owner"  # whose cache knows the template: an engine may serve several users
 KEEP = 3
+
+
+class Filled(Protocol):
+    """A stopped service whose volume a template keeps."""
+
+    image: Image
+    volume: str
 
 
 class VolumeTemplates:
@@ -58,9 +65,7 @@ class VolumeTemplates:
             return None
         return Template(volumes=names, passwords={one: (folder / one / ADMIN_PASSWORD).read_text() for one in names})
 
-    def save(
-        self, key: str, servers: Mapping[str, DockerPostgres], passwords: Mapping[str, str], site: DockerSite
-    ) -> None:
+    def save(self, key: str, servers: Mapping[str, Filled], passwords: Mapping[str, str], site: DockerSite) -> None:
         """Keep the data of cleanly stopped servers."""
         self._remove_volumes(key)  # of a build that was killed
         fresh = self._folder / f".{key}.new"

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-from gonogo.core.errors import DeadlineExceeded, StackError
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local.binaries import find_binaries
 from gonogo.stacks.local.processes import kill_tree
@@ -19,7 +20,7 @@ from gonogo.stacks.local.spawner import executable, minimal_environment
 from gonogo.stacks.local.templates import Templates, content_hash, ensure, key_of
 from gonogo.stacks.order import needed_by
 from gonogo.stacks.references import References
-from gonogo.stacks.services import Declared, EmbeddedKind
+from gonogo.stacks.services import Declared, EmbeddedKind, KeepingKind
 from gonogo.stacks.services.http import HttpParameters, environment_of, source_of, working_folder
 from gonogo.stacks.started import Started
 
@@ -27,6 +28,14 @@ POSTGRES = "postgres"
 MIGRATE_SECONDS = 300.0
 POLL_SECONDS = 0.01
 TAIL_LINES = 15
+
+
+@runtime_checkable
+class KeepingService(Protocol):
+    """A service with data of its own that belong into the template."""
+
+    def keep(self, deadline: Deadline) -> Path:
+        """Stop it; returns the folder of its data."""
 
 
 def seeding(declared: Mapping[str, Declared]) -> dict[str, Declared]:
@@ -45,7 +54,9 @@ def template_key(declared: Mapping[str, Declared], site: Site) -> str:
         if one.kind_name == POSTGRES:
             bindir = str(one.path(one.parameters.bindir)) if one.parameters.bindir else None
             version = find_binaries(bindir, site.account).version
-            parts.append([name, version, without(one, "standbys", "image", "settings")])
+            parts.append([name, version, without(one, "standbys", "image", "settings", "disk")])
+        elif isinstance(one.kind, KeepingKind):
+            parts.append([name, one.kind.content(one)])
     for name, one in sorted(seeding(declared).items()):
         parts.append([name, filling(one, source_of(one, site))])
     return key_of(*parts)
@@ -97,16 +108,32 @@ def build_template(
                 _fill(declared[name], here)
                 references.add(name, {"url": "", "port": ""})
                 continue
-            started[name] = _start(declared[name], here)
-            cleanup.callback(started[name].close)
-            references.add(name, started[name].references)
+            if (one := _started(declared[name], here)) is None:
+                references.leave_out(name)
+                continue
+            started[name] = one
+            cleanup.callback(one.close)
+            references.add(name, one.references)
         clusters: dict[str, tuple[Path, str]] = {}
         for name in postgres:
             server = started[name].service
             assert isinstance(server, LocalPostgres)
             server.stop(site.deadline)
             clusters[name] = (server.data, server.roles[Role.ADMIN].password)
+        for name in started.keys() - postgres:
+            if isinstance(keeper := started[name].service, KeepingService):
+                clusters[name] = (keeper.keep(site.deadline), "")
         templates.save(key, clusters, site.account)
+
+
+def _started(one: Declared, site: Site) -> Started | None:
+    """The started service; None for an optional one that this machine cannot run."""
+    try:
+        return _start(one, site)
+    except MissingCapability as error:
+        if one.optional:
+            return None
+        raise StackError(f"services.{one.name}: {error}") from error
 
 
 def _start(one: Declared, site: Site) -> Started:

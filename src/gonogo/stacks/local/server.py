@@ -15,6 +15,7 @@ from gonogo.core.errors import DeadlineExceeded, StackError
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
 from gonogo.stacks.local.binaries import Binaries
+from gonogo.stacks.local.disk import Disk
 from gonogo.stacks.local.processes import kill_tree, members, send
 from gonogo.stacks.local.sharedmemory import PID_FILE, remove_segment, segment_of
 from gonogo.stacks.local.site import Child, Site
@@ -41,8 +42,10 @@ class LocalPostgres(SqlServer):
         roles: Mapping[Role, Credential],
         settings: Mapping[str, str],
         group: Group,
+        disk: Disk | None = None,
     ) -> None:
         super().__init__(name=name, port=site.port(), database=database, roles=roles, group=group)
+        self.disk = disk or Disk(folder=folder)  # mounted before the folder is given away
         self.folder = site.account.folder(folder)
         self.data = folder / "data"
         self.standbys: Mapping[str, PostgresServer] = {}
@@ -171,6 +174,7 @@ class LocalPostgres(SqlServer):
         self.kill()  # orphans, and whatever did not listen
         self.close_proxy()
         self._free_segments()
+        self.disk.remove()
 
     def _free_segments(self) -> None:
         """Free the shared memory of what was killed; only call when nothing of it runs."""

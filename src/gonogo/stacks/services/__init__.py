@@ -6,7 +6,6 @@ one more method (`embedded`, `docker`, `external`); a kind without it is unsuppo
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol, runtime_checkable
@@ -18,6 +17,7 @@ from gonogo.core.registry import Registry
 from gonogo.spec.base import Spec
 from gonogo.spec.stack import ServiceSpec, StackSpec
 from gonogo.stacks.docker.site import DockerSite
+from gonogo.stacks.external.site import ExternalSite
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.started import Started
 
@@ -65,8 +65,16 @@ class DockerKind(ServiceKind, Protocol):
 class ExternalKind(ServiceKind, Protocol):
     """Can be attached to where it already runs. An address that does not answer is not an error here."""
 
-    def external(self, declared: Declared, resolve: Callable[[Any], Any]) -> Started:
+    def external(self, declared: Declared, site: ExternalSite) -> Started:
         """Attach."""
+
+
+@runtime_checkable
+class KeepingKind(ServiceKind, Protocol):
+    """Holds data that belong into a stack's template, beside the databases."""
+
+    def content(self, declared: Declared) -> Any:
+        """What decides the form of its data, for the template's key; None where it cannot run here."""
 
 
 SERVICES: Registry[ServiceKind] = Registry(

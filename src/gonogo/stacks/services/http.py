@@ -41,12 +41,14 @@ class HttpParameters(Spec):
     """Keys of an http service."""
 
     image: str | None = None
-    build: str | None = None  # docker: folder with a Dockerfile
+    build: str | None = None  # docker: folder that is built
+    dockerfile: str = "Dockerfile"  # docker: in that folder
     command: tuple[str, ...] = ()  # told its PORT and HOST; embedded: run in workdir, docker: instead of the image's
     workdir: str = "."
     source: str | None = None
     defects: str | None = None  # selftest: a package of workdir that takes the place of the command's; MODULE_defects
     migrate: tuple[str, ...] = ()  # before the seed; without it the service is started once to migrate
+    downgrade: tuple[str, ...] = ()  # takes the newest migration back
     seed: SeedSpec | None = None
     ready: str = "/"
     start_timeout: Seconds = 60.0
@@ -120,7 +122,7 @@ def container_service(declared: Declared, site: DockerSite, *, name: str | None 
     definition = Definition(
         service=name or declared.name, image=image.id, port=port, alias=name or declared.name,
         command=command if command and tuple(command) != image.command else None,
-        environment=environment_of(declared, site), mounts=_beside(declared, site, command, image),
+        environment=environment_of(declared, site), mounts=packages_beside(declared, site, command, image),
     )  # fmt: skip
     life = Life(
         ready=parameters.ready, start_seconds=parameters.start_timeout, stop_grace_seconds=parameters.stop_grace
@@ -142,7 +144,9 @@ def application_image(declared: Declared, site: DockerSite) -> Image:
         raise MissingCapability(what) if parameters.image else StackError(f"services.{what}")
     folder = declared.path(parameters.build)
     if changed is None:
-        return site.images.build(folder, name=declared.name, scratch=site.scratch, deadline=site.deadline)
+        return site.images.build(
+            folder, name=declared.name, scratch=site.scratch, deadline=site.deadline, dockerfile=parameters.dockerfile
+        )
     if declared.path(parameters.source or "") != folder:
         raise MissingCapability(f"{declared.name}: a changed source is built only where build: and source: are one")
     return site.images.build(
@@ -151,12 +155,24 @@ def application_image(declared: Declared, site: DockerSite) -> Image:
     )  # fmt: skip
 
 
-def _beside(declared: Declared, site: DockerSite, command: Sequence[str], image: Image) -> dict[str, tuple[str, str]]:
-    """The Python package that a command names and that lies in workdir but not in the image: mounted beside its own."""
+def packages_beside(
+    declared: Declared, site: DockerSite, command: Sequence[str], image: Image
+) -> dict[str, tuple[str, str]]:
+    """The Python package that a command names and that lies in workdir but not in the image: mounted beside its own.
+
+    A package that breaks another one on purpose (NAME_defects) brings that one with it.
+    """
     if tuple(command) == image.command or "-m" not in command[:-1]:
         return {}
-    parameters: HttpParameters = declared.parameters
     name = command[command.index("-m") + 1].partition(".")[0]
+    mounts: dict[str, tuple[str, str]] = {}
+    for package in dict.fromkeys((name, name.removesuffix("_defects"))):
+        mounts |= _package_beside(declared, site, package, image)
+    return mounts
+
+
+def _package_beside(declared: Declared, site: DockerSite, name: str, image: Image) -> dict[str, tuple[str, str]]:
+    parameters: HttpParameters = declared.parameters
     package = declared.path(parameters.workdir) / name
     if not package.is_dir() or (parameters.build and package == declared.path(parameters.build)):
         return {}
