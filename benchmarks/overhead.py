@@ -23,7 +23,7 @@ from gonogo.rundir.directory import read_events
 from gonogo.stacks.local.account import Account, unprivileged
 from gonogo.stacks.local.binaries import find_binaries
 from gonogo.stacks.local.cache import CACHE
-from gonogo.stacks.local.ports import free_port
+from gonogo.stacks.local.ports import Ports
 
 LIMIT = 0.10
 STEPS = {
@@ -147,12 +147,12 @@ def _environment(cache: Path) -> Iterator[dict[str, str]]:
     """What by_hand.sh is given; its folder is gone afterwards."""
     account = unprivileged()
     question = json.loads(CORPUS.read_text().splitlines()[0])
-    used: set[int] = set()
+    ports = Ports()
     with tempfile.TemporaryDirectory(prefix="gonogo-bench-") as work:
         account.own(Path(work))
         yield {
             **os.environ,
-            **{name: str(free_port(used)) for name in PORTS},
+            **{name: str(ports.take()) for name in PORTS},
             "BIN": str(find_binaries(None, account).bindir),
             "TEMPLATE": str(_template(cache)),
             "WORK": work,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gonogo.core.deadline import Deadline
 from gonogo.stacks.docker.images import Images
 from gonogo.stacks.interfaces import RunServices
-from gonogo.stacks.local.ports import free_port
+from gonogo.stacks.local.ports import Ports
 from gonogo.stacks.references import References
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class DockerSite:
     template: Template | None = None  # data to start from; None: make a new cluster
     building: bool = False  # a template is being built: primaries only, nothing waits for a standby
     application_source: Path | None = None
-    used_ports: set[int] = field(default_factory=set)
+    ports: Ports = field(default_factory=Ports)
 
     @property
     def scratch(self) -> Path:
@@ -39,7 +39,7 @@ class DockerSite:
 
     def port(self) -> int:
         """A free port of our own on 127.0.0.1; it stays the same when a container is started again."""
-        return free_port(self.used_ports)
+        return self.ports.take()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

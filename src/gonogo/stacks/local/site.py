@@ -10,7 +10,7 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.stacks.interfaces import RunServices
 from gonogo.stacks.local.account import Account
-from gonogo.stacks.local.ports import free_port
+from gonogo.stacks.local.ports import Ports
 from gonogo.stacks.local.processes import MARK, boot_id, read_process
 from gonogo.stacks.local.spawner import Spawner, minimal_environment
 from gonogo.stacks.references import References
@@ -56,11 +56,11 @@ class Site:
     template: Path | None = None  # initialised data to start from; None: initialise
     building: bool = False  # a template is being built: primaries only, nothing waits for a standby
     application_source: Path | None = None
-    used_ports: set[int] = field(default_factory=set)
+    ports: Ports = field(default_factory=Ports)
 
     def port(self) -> int:
         """A free port of our own."""
-        return free_port(self.used_ports)
+        return self.ports.take()
 
     def spawn(
         self,
