@@ -94,7 +94,7 @@ async def ready(service: Parts) -> Response:
     except ServiceError as error:
         checks |= {"database": error.code, "schema": "unknown"}
     else:
-        if version is None or version < migrate.newest_version():
+        if version is None or version < migrate.newest_version(service.migrations):
             checks["schema"] = "not migrated"
     failing = [name for name, state in checks.items() if state not in ("ok", "no")]
     if not failing:

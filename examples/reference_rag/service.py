@@ -1,6 +1,7 @@
 """The parts of the service, put together from the settings."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 
@@ -10,6 +11,7 @@ from .database import Database
 from .embeddings import make_embedder
 from .llm import ChatModel, CircuitBreaker
 from .metrics import Metrics
+from .migrate import MIGRATIONS
 from .rag import Rag
 from .ratelimit import RateLimiter
 from .settings import Settings
@@ -27,6 +29,7 @@ class Service:
     metrics: Metrics
     client: httpx.AsyncClient
     draining: bool = False
+    migrations: Path = MIGRATIONS  # what the database must have before the service is ready
 
     async def open(self) -> None:
         """Start the connection pool."""
