@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -11,11 +11,11 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.stacks.docker.box import Definition, run_to_end
 from gonogo.stacks.docker.server import DockerPostgres
-from gonogo.stacks.docker.site import DockerSite
+from gonogo.stacks.docker.site import DockerSite, Template
 from gonogo.stacks.docker.templates import Filled, VolumeTemplates
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.local.build import MIGRATE_SECONDS, POSTGRES, TAIL_LINES, filling, seeding, without
-from gonogo.stacks.local.templates import ensure, key_of
+from gonogo.stacks.local.templates import held, key_of
 from gonogo.stacks.order import needed_by
 from gonogo.stacks.references import References
 from gonogo.stacks.services import Declared, DockerKind, KeepingKind
@@ -40,11 +40,10 @@ def start_service(one: Declared, site: DockerSite) -> Started:
 
 def ready_template(
     declared: Mapping[str, Declared], order: list[str], site: DockerSite, templates: VolumeTemplates
-) -> str:
-    """The key of a template that exists now, built when there is none."""
+) -> AbstractContextManager[Template]:
+    """The stack's template, there until the end, built when there is none."""
     key = _key(declared, site)
-    ensure(templates, key, lambda: _build(key, declared, order, site, templates))
-    return key
+    return held(templates, key, lambda: _build(key, declared, order, site, templates))
 
 
 def _key(declared: Mapping[str, Declared], site: DockerSite) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ from gonogo.stacks.local.processes import kill_tree
 from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.spawner import executable, minimal_environment
-from gonogo.stacks.local.templates import Templates, content_hash, ensure, key_of
+from gonogo.stacks.local.templates import Templates, content_hash, held, key_of
 from gonogo.stacks.order import needed_by
 from gonogo.stacks.references import References
 from gonogo.stacks.services import Declared, EmbeddedKind, KeepingKind
@@ -178,8 +178,9 @@ def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
 
 
-def ready_template(declared: Mapping[str, Declared], order: list[str], site: Site, templates: Templates) -> str:
-    """The key of a template that exists now, built when there is none."""
+def ready_template(
+    declared: Mapping[str, Declared], order: list[str], site: Site, templates: Templates
+) -> AbstractContextManager[Path]:
+    """The stack's template, there until the end, built when there is none."""
     key = template_key(declared, site)
-    ensure(templates, key, lambda: build_template(key, declared, order, site, templates))
-    return key
+    return held(templates, key, lambda: build_template(key, declared, order, site, templates))

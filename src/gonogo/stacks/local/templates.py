@@ -12,8 +12,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+from gonogo.core.errors import StackError
 from gonogo.stacks.local.account import Account
 from gonogo.stacks.local.cluster import copy_data
 
@@ -21,6 +22,8 @@ FORMAT = 1  # part of every key: raise it when what a template holds changes
 ADMIN_PASSWORD = "admin_password"  # noqa: S105 - a file name
 UNUSED_SECONDS = 14 * 24 * 3600
 KEEP = 5
+TRIES = 5
+Found_co = TypeVar("Found_co", covariant=True)
 
 
 class Templates:
@@ -91,7 +94,7 @@ class Templates:
                     shutil.rmtree(folder.rename(folder.with_name(f".{folder.name}.old-{os.getpid()}")))
 
 
-class Kept(Protocol):
+class Kept(Protocol[Found_co]):
     """Templates of any runtime, by key."""
 
     def in_use(self, key: str) -> AbstractContextManager[None]:
@@ -100,18 +103,26 @@ class Kept(Protocol):
     def building(self, key: str) -> AbstractContextManager[None]:
         """Alone: only one run builds it at a time."""
 
-    def find(self, key: str) -> object | None:
+    def find(self, key: str) -> Found_co | None:
         """A complete template."""
 
 
-def ensure(templates: Kept, key: str, build: Callable[[], None]) -> None:
-    """See that a template exists now. Those who find it do not wait for each other."""
-    with templates.in_use(key):
-        if templates.find(key) is not None:
-            return
-    with templates.building(key):
-        if templates.find(key) is None:
-            build()
+@contextmanager
+def held(templates: Kept[Found_co], key: str, build: Callable[[], None]) -> Iterator[Found_co]:
+    """A template that nobody removes meanwhile, built when there is none. Those who find it do not wait for each other.
+
+    Between its making and our use of it, others may need the room for theirs: then it is made again.
+    """
+    for _ in range(TRIES):
+        with templates.in_use(key):
+            found = templates.find(key)
+            if found is not None:
+                yield found
+                return
+        with templates.building(key):
+            if templates.find(key) is None:
+                build()
+    raise StackError("the stack's template is removed as soon as it is made: do too many runs start at once?")
 
 
 def key_of(*parts: Any) -> str:

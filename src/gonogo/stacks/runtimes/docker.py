@@ -10,11 +10,13 @@ from gonogo.core.errors import MissingCapability, StackError, UnsupportedStack
 from gonogo.core.outcome import Capability
 from gonogo.stacks.capabilities import find_capabilities
 from gonogo.stacks.docker.build import ready_template, start_service
-from gonogo.stacks.docker.engine import RUN, connect, leftovers, problem, remove_run, speaking
+from gonogo.stacks.docker.endpoint import endpoint
+from gonogo.stacks.docker.engine import connect, labels_of, leftovers, problem, remove_run, ryuk_labels, speaking
 from gonogo.stacks.docker.images import Images, mirror_map
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.stack import DockerStack
 from gonogo.stacks.docker.templates import VolumeTemplates
+from gonogo.stacks.docker.watchdog import Watchdog
 from gonogo.stacks.interfaces import RunServices, Stack, StackRequest
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.order import start_order
@@ -60,8 +62,9 @@ RUNTIME = DockerRuntime()
 
 
 def _ending(client: DockerClient, run: RunServices) -> Callable[[], None]:
-    """Record that the run is about to make things in Docker; returns what removes all of them."""
+    """Record that the run is about to make things in Docker, and have that watched; returns what removes them all."""
     record = run.intend("docker", {"run_id": run.run_id})
+    watchdog = Watchdog(run.run_id)
     ended = False
 
     def end() -> None:
@@ -72,6 +75,7 @@ def _ending(client: DockerClient, run: RunServices) -> Callable[[], None]:
         if left := leftovers(client, run.run_id):
             raise StackError(f"still in Docker: {', '.join(left)}")
         run.undone(record)
+        watchdog.dismiss()
         ended = True
         client.close()
 
@@ -81,7 +85,8 @@ def _ending(client: DockerClient, run: RunServices) -> Callable[[], None]:
 def _site(client: DockerClient, mirrors: Mapping[str, str], request: StackRequest) -> DockerSite:
     name = f"gonogo-{request.run.run_id}"
     with speaking("the run's network cannot be made"):
-        client.networks.create(name, driver="bridge", labels={RUN: request.run.run_id})
+        labels = {**labels_of(request.run.run_id), **ryuk_labels()}
+        client.networks.create(name, driver="bridge", labels=labels)
         info: Any = client.info()
     return DockerSite(
         run=request.run,
@@ -90,7 +95,8 @@ def _site(client: DockerClient, mirrors: Mapping[str, str], request: StackReques
         network=name,
         references=References(folder=request.spec_path.parent, secret=request.run.secret),
         deadline=request.deadline,
-        shared_memory_bytes=int(info["MemTotal"]) // 2,  # as on a host: parallel index builds need a lot of it
+        address=endpoint().address,
+        info=info,
         application_source=request.application_source,
     )
 
@@ -99,9 +105,8 @@ def _start_all(
     declared: Mapping[str, Declared], order: list[str], site: DockerSite, templates: VolumeTemplates
 ) -> dict[str, Started]:
     started: dict[str, Started] = {}
-    key = ready_template(declared, order, site, templates)
-    with templates.in_use(key):
-        there = replace(site, template=templates.find(key))
+    with ready_template(declared, order, site, templates) as template:
+        there = replace(site, template=template)
         for name in order:
             try:
                 started[name] = start_service(declared[name], there)

@@ -76,9 +76,8 @@ def _start_all(
     templates: Templates,
     started: dict[str, Started],
 ) -> None:
-    key = ready_template(declared, order, site, templates)
-    with templates.in_use(key):
-        there = replace(site, template=templates.find(key))
+    with ready_template(declared, order, site, templates) as template:
+        there = replace(site, template=template)
         for name in order:
             try:
                 started[name] = start_service(declared[name], there)
