@@ -69,6 +69,11 @@ HOW = (
         show_default=True,
         help="hold: exit 3 on HOLD; no-go: exit 0 on HOLD.",
     ),
+    click.option(  # never from the environment: whoever means it types it
+        "--allow-destructive",
+        is_flag=True,
+        help="External stacks that say `disposable: true`: also write, load and break. Never what is `protected`.",
+    ),
     option("--advisory", is_flag=True, help="Report, but exit 0 (unless gonogo itself failed)."),
 )
 OUTPUT = (

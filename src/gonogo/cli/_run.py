@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "keep_up": False,
     "fail_on": "hold",
     "advisory": False,
+    "allow_destructive": False,
 }
 
 
@@ -70,6 +71,7 @@ def run_options(*, kinds: Sequence[Kind], identifiers: Sequence[str], command: s
         out=given["out"],
         keep_up=given["keep_up"],
         command=command,
+        allow_destructive=given["allow_destructive"],
     )
 
 

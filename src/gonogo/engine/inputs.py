@@ -18,6 +18,7 @@ from gonogo.core.quantity import parse_quantity
 from gonogo.spec.content import Verification, find_config, find_verifications
 from gonogo.spec.defect import DefectSpec
 from gonogo.spec.loader import Document, Loaded, load, parse
+from gonogo.spec.protected import ProtectedSpec
 from gonogo.spec.stack import StackSpec
 from gonogo.spec.suite import PolicySpec, SuiteSpec
 
@@ -48,6 +49,7 @@ class RunOptions:
     sql_defect: DefectSpec | None = None  # statements that break the started stack before it is looked at
     artefact_defect: str | None = None
     application_source: Path | None = None
+    allow_destructive: bool = False  # external: what the stack file calls disposable may be written to and broken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,11 @@ class Inputs:
     suite: SuiteSpec
     policy: PolicySpec
     verifications: dict[str, Verification]
+
+    @property
+    def protected(self) -> ProtectedSpec:
+        """What must never be broken: the stack's own list and the policy's."""
+        return self.stack.spec.protected.joined(self.policy.protected)
 
     @property
     def objectives(self) -> dict[str, str]:
@@ -153,6 +160,7 @@ def _over(policy: PolicySpec, inherited: PolicySpec) -> PolicySpec:
         name: {**getattr(inherited, name), **value} if isinstance(value, dict) else value
         for name, value in stated.items()
     }
+    merged["protected"] = inherited.protected.joined(policy.protected)  # nobody inherits less protection
     return inherited.model_copy(update=merged)
 
 

@@ -25,6 +25,7 @@ ORDER = (Kind.CHECK, Kind.LOAD, Kind.DRILL, Kind.CHAOS)  # the most disruptive l
 PREDICTED_S = {Kind.CHECK: 1.5, Kind.DRILL: 15.0, Kind.CHAOS: 15.0}
 TIME_LIMIT_S = {Kind.CHECK: 60.0, Kind.LOAD: 120.0, Kind.DRILL: 600.0, Kind.CHAOS: 180.0}
 LOAD_OVERHEAD_S = 5.0
+QUIET = "quiet_host"  # a load runs alone, also one that only reads: it would measure others, and they it
 LACKS = {  # the facts that `applies_when` may name, as people say it when one is not there
     "standbys": "standbys",
     "synchronous_standbys": "synchronous standby",
@@ -108,7 +109,7 @@ def _item(inputs: Inputs, world: World, verification: Verification, skip: SkipRe
         covers=spec.covers,
         why=spec.why,
         remedy=spec.remedy,
-        uses=spec.uses,
+        uses=spec.uses if verification.kind is not Kind.LOAD else tuple(dict.fromkeys((*spec.uses, QUIET))),
         needs=tuple(sorted(needs)),
         predicted_s=_predicted(inputs, verification),
         time_limit_s=spec.time_limit or _time_limit(inputs, verification),
@@ -204,6 +205,8 @@ def _decide(
         return SkipReason.NOT_APPLICABLE, None, missing
     if world.failure is not None:
         return None, f"the stack did not start: {world.failure}", ""
+    if too_much := _too_much_load(stack, world, verification):
+        return SkipReason.UNSUPPORTED, None, too_much
     lacking = sorted(needs - world.capabilities) if world.capabilities is not None else []
     silent = [capability for capability in lacking if declared(stack, capability)]
     if silent:
@@ -215,6 +218,17 @@ def _decide(
             "; ".join(dict.fromkeys(f"{one.value}: {_why(world, one)}" for one in lacking)),
         )
     return None, None, ""
+
+
+def _too_much_load(stack: StackSpec, world: World, verification: Verification) -> str | None:
+    """Why a profile may not run on a stack that is only read, else None: never at a lower rate than it claims."""
+    attached = world.facts is not None and world.facts.runtime == "external"
+    if verification.kind is not Kind.LOAD or not attached or Capability.WRITE in (world.capabilities or ()):
+        return None
+    rate = verification.spec.arrivals.rate
+    if rate <= stack.gentle_load:
+        return None
+    return f"load: it sends {rate:g} requests a second, and what is only read gets {stack.gentle_load:g} (gentle_load)"
 
 
 def _why(world: World, capability: Capability) -> str:

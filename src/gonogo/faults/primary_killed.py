@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from gonogo.core.errors import GonogoError, NotMeasurable
 from gonogo.core.outcome import Capability
-from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters
+from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters, Injected
 from gonogo.faults._base import healed_on_error, record_intent, server_of
 from gonogo.spec.base import Seconds
 from gonogo.stacks.context import Context
@@ -45,10 +45,17 @@ class PrimaryKilled:
     """A kind of fault."""
 
     parameters = PrimaryKilledParameters
-    needs = frozenset({Capability.SQL, Capability.KILL, Capability.PROMOTE})
+    needs = frozenset({Capability.SQL, Capability.FAILOVER})
 
-    def inject(self, context: Context, parameters: Any) -> Killed:
-        """Kill the primary, prove that all of it is gone, then promote: never the other way round."""
+    def inject(self, context: Context, parameters: Any) -> Injected:
+        """Kill the primary, prove that all of it is gone, then promote: never the other way round.
+
+        What gonogo did not start fails over by the command of its stack file.
+        """
+        from gonogo.faults._hooked import hooks_of, inject_failover  # noqa: PLC0415 - needs the driver
+
+        if hooks_of(context) is not None:
+            return inject_failover(context, parameters.service, lambda data: record_intent(context, NAME, data))
         primary = server_of(context, parameters.service)
         standby = _standby_of(primary)
         lasting = _scalar(primary, LASTING)
@@ -66,8 +73,12 @@ class PrimaryKilled:
             )
         return killed
 
-    def undo(self, context: Context | None, data: dict[str, Any]) -> None:
-        """Nothing: both servers belong to the run that was killed, and `clean` ends what is left of them."""
+    def undo(self, context: Context | None, data: dict[str, Any]) -> None:  # noqa: ARG002 - the protocol's
+        """Both servers belong to the run that was killed, and `clean` ends what is left of them; others are healed."""
+        if "hook" in data:
+            from gonogo.faults._hooked import undo  # noqa: PLC0415 - needs the driver
+
+            undo(data)
 
 
 @dataclass(slots=True, kw_only=True)

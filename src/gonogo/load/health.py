@@ -56,6 +56,10 @@ def require_punctual(result: LoadResult, latency_limit_seconds: float | None) ->
 
 def require_not_rate_limited(result: LoadResult) -> None:
     """Raise NotMeasurable when the service turned a notable share of gonogo's own requests away."""
+    if result.gentle and any(sample.rate_limited for sample in result.samples):
+        raise NotMeasurable(
+            f"the service's rate limit refused a request (429) after {len(result.samples)}: the load ended there"
+        )
     limited = sum(sample.rate_limited for sample in result.measured)
     if limited > RATE_LIMITED_AT_MOST * len(result.measured):
         raise NotMeasurable(

@@ -48,6 +48,7 @@ class LoadResult:
     rate: float  # what the profile asks for, per second
     finished: Finished
     log: str  # path of the generator's log below the run directory
+    gentle: bool = False  # the first 429 has ended it
 
     @property
     def measured(self) -> tuple[Sample, ...]:
@@ -123,6 +124,7 @@ class RunningLoad:
             rate=self._traffic.rate,
             finished=finished,
             log=self._context.recorder.artifact("generator.log", self._log()),
+            gentle=self._traffic.gentle,
         )
 
     def _log(self) -> str:

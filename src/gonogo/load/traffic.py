@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gonogo.core.errors import NotMeasurable
+from gonogo.core.errors import MissingCapability, NotMeasurable
+from gonogo.core.outcome import Capability
 from gonogo.load.wire import PlannedRequest, Traffic
 from gonogo.spec.verification import LoadSpec, TrafficSpec
 from gonogo.stacks.context import Context
@@ -67,6 +68,9 @@ def traffic_of(
     context: Context, profile: LoadSpec, parameters: TrafficSpec, *, seconds: float, samples: Path
 ) -> Traffic:
     """The traffic of a profile on the running stack; `seconds` with the warm-up. Raises NotMeasurable."""
+    gentle = context.stack.runtime == "external" and Capability.WRITE not in context.stack.capabilities
+    if gentle and profile.arrivals.rate > context.stack.spec.gentle_load:
+        raise MissingCapability(f"what is only read gets {context.stack.spec.gentle_load:g} requests a second at most")
     with application_of(context.stack) as application:
         spec = application.spec("search")
         questions = asked_questions(context, parameters.seed)
@@ -84,6 +88,7 @@ def traffic_of(
         samples=str(samples),
         hits=spec.hits,
         hit=spec.hit,
+        gentle=gentle,
         options=parameters.options,
     )
 

@@ -43,6 +43,7 @@ class Traffic:
     samples: str  # where to write
     hits: str | None = None
     hit: Mapping[str, str] = field(default_factory=dict)
+    gentle: bool = False  # the first 429 ends it: what is only read is not asked against its own limit
     options: Mapping[str, Any] = field(default_factory=dict)  # for a user's own locustfile
 
     def to_json(self) -> str:

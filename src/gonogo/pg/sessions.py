@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import TupleRow
 
 Connection = psycopg.Connection[TupleRow]
@@ -25,7 +26,9 @@ def connect(
     Raises psycopg.OperationalError.
     """
     milliseconds = max(1, int(timeout_seconds * 1000))
-    options = [f"-c statement_timeout={milliseconds}", "-c lock_timeout=5000"] if guarded else []
+    given = conninfo_to_dict(dsn).get("options")  # ours are added: they must not undo a read-only session
+    options = [str(given)] if given else []
+    options += [f"-c statement_timeout={milliseconds}", "-c lock_timeout=5000"] if guarded else []
     options += [f"-c {name}={value}" for name, value in settings.items()]
     connection = psycopg.connect(
         dsn, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_SECONDS, options=" ".join(options)

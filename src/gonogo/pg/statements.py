@@ -40,26 +40,38 @@ class Statement:
 def statements_logged(connection: Connection, deadline: Deadline) -> Iterator[None]:
     """While it lasts, the server logs every statement with its whole parameters. What was set before comes back.
 
-    Needs a superuser's session. Raises psycopg.Error, DeadlineExceeded.
+    Needs a superuser's session, unless the server does so anyway: then nothing is set at all. Raises psycopg.Error,
+    DeadlineExceeded, NotMeasurable where it would have to change a server that is only read.
     """
     names = list(EVERYTHING)
+    wanted = {"names": names, "values": list(EVERYTHING.values())}
+
+    def in_effect() -> bool:
+        row = connection.execute(query("capture", "in_effect"), wanted).fetchone()
+        return row is not None and row[0] == len(names)
+
+    if in_effect():
+        yield
+        return
+    _refuse_read_only(connection)
     before: dict[str, str] = dict(connection.execute(query("capture", "overridden"), {"names": names}).fetchall())
     try:
         for name, value in EVERYTHING.items():
             connection.execute(_set(name, value))
         connection.execute(query("capture", "reload"))
-        wanted = {"names": names, "values": list(EVERYTHING.values())}
-
-        def in_effect() -> bool:
-            row = connection.execute(query("capture", "in_effect"), wanted).fetchone()
-            return row is not None and row[0] == len(names)
-
         what = "the server logs statements"
         deadline.within(RELOAD_SECONDS).poll(in_effect, every_seconds=POLL_SECONDS, what=what)
         deadline.sleep(SETTLE_SECONDS)
         yield
     finally:
         restore_logging(connection, before)
+
+
+def _refuse_read_only(connection: Connection) -> None:
+    """PostgreSQL itself lets a read-only session change the server's settings."""
+    row = connection.execute("SHOW default_transaction_read_only").fetchone()
+    if row is not None and row[0] == "on":
+        raise NotMeasurable("the server does not log every statement, and what is only read keeps its settings")
 
 
 def restore_logging(connection: Connection, before: dict[str, str]) -> None:

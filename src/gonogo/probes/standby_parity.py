@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -13,6 +14,9 @@ from gonogo.core.outcome import Capability
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer
+
+if TYPE_CHECKING:
+    from gonogo.pg.sessions import Connection
 
 POLL_SECONDS = 0.01
 Fingerprint = tuple[int, str]  # rows, and the sum of their hashes
@@ -30,7 +34,11 @@ class StandbyParityParameters(Spec):
 
 
 class StandbyParityProbe:
-    """A probe. It commits one empty message to the primary's log, by which it sees how far a standby is."""
+    """A probe. It commits one empty message to the primary's log, by which it sees how far a standby is.
+
+    What is only read gets no message: there the standby must reach what others have written, and a standby that delays
+    commits on purpose (recovery_min_apply_delay) is at least so far behind.
+    """
 
     parameters = StandbyParityParameters
     needs = frozenset({Capability.SQL})
@@ -71,6 +79,7 @@ def _replay_paused(standby: PostgresServer) -> bool:
 
 def _replay_seconds(context: Context, primary: PostgresServer, standby: PostgresServer, patience: float) -> float:
     """From a commit on the primary until the standby shows it; `patience` where it did not by then."""
+    writes = context.stack.runtime != "external" or Capability.WRITE in context.stack.capabilities
     import psycopg  # noqa: PLC0415 - listing and planning need no database driver
 
     from gonogo.pg.reading import server_words  # noqa: PLC0415 - as above
@@ -79,7 +88,8 @@ def _replay_seconds(context: Context, primary: PostgresServer, standby: Postgres
     try:
         # Local: a commit that waits for this very standby would measure nothing, and perhaps for ever.
         with session(primary.dsn(), timeout_seconds=READ_SECONDS, synchronous_commit="local") as writer:
-            writer.execute("SELECT pg_logical_emit_message(true, 'gonogo', '')")
+            if writes:
+                writer.execute("SELECT pg_logical_emit_message(true, 'gonogo', '')")
             committed = time.monotonic()
             row = writer.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
         with session(standby.dsn(), timeout_seconds=READ_SECONDS) as reader:
@@ -89,12 +99,21 @@ def _replay_seconds(context: Context, primary: PostgresServer, standby: Postgres
                 return found is not None and bool(found[0])
 
             seen = context.deadline.within(patience).poll(shows, every_seconds=POLL_SECONDS, what="replay")
+            delay = 0.0 if writes else _apply_delay(reader)
     except DeadlineExceeded:
         context.deadline.check("the standby replays")
         return patience
     except psycopg.Error as error:
         raise NotMeasurable(server_words(error)) from error
-    return seen - committed
+    return max(seen - committed, delay)
+
+
+def _apply_delay(standby: Connection) -> float:
+    """Seconds by which a standby delays every commit on purpose."""
+    row = standby.execute(
+        "SELECT setting::float / 1000 FROM pg_settings WHERE name = 'recovery_min_apply_delay'"
+    ).fetchone()
+    return float(row[0]) if row else 0.0
 
 
 def _compare(

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from gonogo.core.outcome import Area, Severity
 from gonogo.spec.base import Seconds, Spec
 from gonogo.spec.expectation import ExpectationSpec
+from gonogo.spec.protected import ProtectedSpec
 
 
 class SuiteSpec(Spec):
@@ -64,3 +65,4 @@ class PolicySpec(Spec):
     limits: dict[str, ExpectationSpec] = Field(default_factory=dict)
     areas: dict[Area, float] = Field(default_factory=dict)
     waivers: tuple[WaiverSpec, ...] = ()
+    protected: ProtectedSpec = Field(default_factory=ProtectedSpec)  # what --allow-destructive must never reach

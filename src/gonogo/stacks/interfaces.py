@@ -62,7 +62,10 @@ class PostgresServer(Service, Protocol):
     host: str
     port: int
     database: str
-    standbys: Mapping[str, PostgresServer]  # by name; empty for a standby
+
+    @property
+    def standbys(self) -> Mapping[str, PostgresServer]:
+        """By name; empty for a standby."""
 
     def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
         """A libpq connection string for this one server, with password, application_name gonogo, connect_timeout."""
@@ -120,6 +123,17 @@ def limited_disk(service: Service) -> LimitedDisk | None:
     """The disk of a service, where its runtime knows such a thing."""
     disk = getattr(service, "disk", None)
     return disk if isinstance(disk, LimitedDisk) else None
+
+
+@runtime_checkable
+class WalSending(Protocol):
+    """An extra ability of a server: its WAL can be received as it is written, as by an archive elsewhere."""
+
+    def receive_wal(self, folder: Path) -> AbstractContextManager[None]:
+        """Receive into `folder` from now on (pg_receivewal); on leaving, the receiver is killed as it stands.
+
+        Entering returns when the receiver follows the server. Raises StackError when it does not.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,9 +57,11 @@ def test_what_the_stack_file_leaves_out_is_inapplicable_only_where_the_database_
 
 
 def test_a_missing_capability_is_unsupported_with_its_reason() -> None:
-    world = World(capabilities=EVERYTHING - {Capability.KILL}, missing={"kill": "read-only"}, facts=Facts(runtime="x"))
+    world = World(
+        capabilities=EVERYTHING - {Capability.FAILOVER}, missing={"failover": "read-only"}, facts=Facts(runtime="x")
+    )
     item = planned("chaos/failover", world=world)
-    assert (item.skip, item.reason) == (SkipReason.UNSUPPORTED, "kill: read-only")
+    assert (item.skip, item.reason) == (SkipReason.UNSUPPORTED, "failover: read-only")
 
 
 def test_a_declared_service_that_is_silent_makes_its_items_unknown_and_not_unsupported() -> None:

@@ -1,4 +1,4 @@
-"""A PostgreSQL that already runs."""
+"""PostgreSQL servers that already run: a primary and those of its standbys whose addresses are known."""
 
 # ruff: noqa: ARG002 - implements a protocol, some of whose arguments it has no use for
 
@@ -13,41 +13,111 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, UsageError
 from gonogo.pg.sessions import session
+from gonogo.stacks.external.access import NOT_OURS, Access
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.started import Started
 
 CONNECT_TIMEOUT_SECONDS = 5
-READ_ONLY = "the external runtime is read-only"
+LOOK_SECONDS = 5.0
+READS_ONLY = "-c default_transaction_read_only=on"
+NO_SERVER = "no server accepts writes"
+STATE = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), pg_postmaster_start_time()::text"
+POOLER = "a pooler stands between that does not pass settings of a session on: name the server itself"
+WHERE_PARTS = ("host", "hostaddr", "port")
+
+
+class Cluster:
+    """Servers with the same data, and which of them was the primary when somebody last looked."""
+
+    def __init__(self) -> None:
+        self.servers: list[ExternalPostgres] = []
+        self._primary: ExternalPostgres | None = None
+
+    @property
+    def primary(self) -> ExternalPostgres:
+        """The one server that accepts writes; the first of the stack file where that cannot be told."""
+        if self._primary is None:
+            writable = self.writable() if len(self.servers) > 1 else []
+            self._primary = writable[0] if len(writable) == 1 else self.servers[0]
+        return self._primary
+
+    def forget(self) -> None:
+        """Somebody may have made another server the primary: look again when it is asked for."""
+        self._primary = None
+
+    def writable(self) -> list[ExternalPostgres]:
+        """Every server that says that it is no standby."""
+        return [server for server in self.servers if server.in_recovery() is False]
+
+    def problem(self) -> str | None:
+        """Why nothing can be read from the primary, in one line; None where it can."""
+        writable = self.writable()
+        if len(writable) > 1:
+            return f"split brain: {' and '.join(one.name for one in writable)} accept writes"
+        return self.primary.problem()
 
 
 class ExternalPostgres:
-    """Implements PostgresServer for reading; what would change the server raises MissingCapability."""
+    """Implements PostgresServer for reading; what would change the server itself raises MissingCapability."""
 
     kind = "postgres"
 
-    def __init__(self, name: str, dsns: Mapping[Role, str]) -> None:
+    def __init__(self, name: str, dsns: Mapping[Role, str], access: Access, cluster: Cluster) -> None:
         self.name = name
-        self.standbys: Mapping[str, PostgresServer] = {}
+        self.member = name.rpartition("/")[2]
+        self.access = access
+        self.cluster = cluster
         self._dsns = dict(dsns)
-        settings = _parsed(name, dsns[Role.ADMIN])
-        self.host = settings.get("host", "localhost")
+        settings = parsed(name, dsns[Role.ADMIN])
+        self.host = settings.get("host") or settings.get("hostaddr") or "localhost"
         self.port = int(settings.get("port", "5432").split(",")[0])
         self.database = settings.get("dbname") or settings.get("user", "postgres")
         for role, dsn in dsns.items():
-            _parsed(f"{name}, role {role}", dsn)
+            parsed(f"{name}, role {role}", dsn)
+        cluster.servers.append(self)
+
+    @property
+    def standbys(self) -> Mapping[str, PostgresServer]:
+        """The other servers, while this one is the primary."""
+        if self.cluster.primary is not self:
+            return {}
+        return {one.member: one for one in self.cluster.servers if one is not self}
 
     def problem(self) -> str | None:
-        """None when SQL is answered, else why not, in one line without secrets."""
+        """None when the primary answers SQL here, else why not, in one line without secrets."""
         try:
-            with session(self.dsn(), timeout_seconds=5) as connection:
-                connection.execute("SELECT 1")
+            recovery, reads_only, _ = self._state()
         except psycopg.Error as error:
             return f"{self.name}: {_first_line(error)}"
+        if recovery:
+            return f"{self.name}: dsn leads to a standby, and no other server of the stack file accepts writes"
+        if reads_only != "on" and not self.access.destructive:
+            return f"{self.name}: the session did not become read-only; {POOLER}"
         return None
+
+    def in_recovery(self) -> bool | None:
+        """Whether it is a standby; None where it does not answer."""
+        try:
+            return bool(self._state()[0])
+        except psycopg.Error:
+            return None
+
+    def started_at(self) -> str | None:
+        """When its server process started, as it says itself; None where it does not answer."""
+        try:
+            return str(self._state()[2])
+        except psycopg.Error:
+            return None
+
+    def _state(self) -> tuple[bool, str, str]:
+        with session(self.dsn(), timeout_seconds=LOOK_SECONDS) as connection:
+            row = connection.execute(STATE).fetchone()
+        assert row is not None  # a SELECT without FROM gives one row
+        return row
 
     def is_running(self) -> bool:
         """Whether it answers."""
-        return self.problem() is None
+        return self.in_recovery() is not None
 
     def pids(self) -> tuple[int, ...]:
         """Not known."""
@@ -61,63 +131,108 @@ class ExternalPostgres:
         """The given connection of a role. Raises MissingCapability where the stack file has none."""
         if role not in self._dsns:
             raise MissingCapability(f"{self.name}: the stack file gives no connection of the {role} (dsn_{role})")
-        extra = {"dbname": database} if database else {}
-        return make_conninfo(
-            self._dsns[role], application_name="gonogo", connect_timeout=CONNECT_TIMEOUT_SECONDS, **extra
-        )
+        return self.guarded(self._dsns[role], {"dbname": database} if database else {})
+
+    def guarded(self, dsn: str, changes: Mapping[str, str | None]) -> str:
+        """A connection string as gonogo uses it: named, not waiting for ever, and read-only unless all is allowed."""
+        settings: dict[str, str | None] = {**parsed(self.name, dsn), **changes}
+        options = [settings.get("options"), None if self.access.destructive else READS_ONLY]
+        settings |= {
+            "options": " ".join(one for one in options if one) or None,
+            "application_name": "gonogo",
+            "connect_timeout": str(CONNECT_TIMEOUT_SECONDS),
+        }
+        return joined(settings)
 
     def role_name(self, role: Role) -> str:
         """The user of the role's connection."""
         return str(conninfo_to_dict(self.dsn(role)).get("user", ""))
 
+    def passwords(self) -> list[str]:
+        """The passwords of its connections, for redaction."""
+        found = (conninfo_to_dict(dsn).get("password") for dsn in self._dsns.values())
+        return [str(password) for password in found if password]
+
     def tool(
         self, name: str, arguments: Sequence[str], *, deadline: Deadline, stdout: Path | None = None
     ) -> ToolResult:
         """No tools."""
-        raise MissingCapability(READ_ONLY)
+        raise MissingCapability(NOT_OURS)
 
     def kill(self) -> KillProof:
         """Not ours."""
-        raise MissingCapability(READ_ONLY)
+        raise MissingCapability(NOT_OURS)
 
     def pause(self) -> None:
         """Not ours."""
-        raise MissingCapability(READ_ONLY)
+        raise MissingCapability(NOT_OURS)
 
     def resume(self) -> None:
         """Not ours."""
-        raise MissingCapability(READ_ONLY)
+        raise MissingCapability(NOT_OURS)
 
     def start(self, deadline: Deadline) -> None:
         """Not ours."""
-        raise MissingCapability(READ_ONLY)
+        raise MissingCapability(NOT_OURS)
 
     def promote(self, deadline: Deadline) -> None:
         """Not ours."""
-        raise MissingCapability(READ_ONLY)
+        raise MissingCapability(NOT_OURS)
 
     def rejoin(self, primary: PostgresServer, deadline: Deadline) -> None:
         """Not ours."""
-        raise MissingCapability(READ_ONLY)
+        raise MissingCapability(NOT_OURS)
 
 
-def attach_database(name: str, dsns: Mapping[Role, str]) -> Started:
-    """Attach to a server by its connection strings."""
-    server = ExternalPostgres(name, dsns)
+def attach_database(name: str, dsns: Mapping[Role, str], standbys: Mapping[str, str], access: Access) -> Started:
+    """Attach to a server by its connection strings, and to its standbys by one each.
+
+    A standby has the primary's roles and passwords, so the other roles' connections differ in the address alone.
+    """
+    cluster = Cluster()
+    server = ExternalPostgres(name, dsns, access, cluster)
+    if standbys and "," in server.host:
+        raise UsageError(f"services.{name}: dsn names several hosts; name one, since each standby has a dsn of its own")
+    for member, dsn in standbys.items():
+        ExternalPostgres(f"{name}/{member}", _elsewhere(f"{name}.standbys.{member}", dsns, dsn), access, cluster)
     references = {"host": server.host, "port": str(server.port), "database": server.database}
     for role, dsn in dsns.items():
-        references[f"url.{role}"] = dsn
+        references[f"url.{role}"] = server.guarded(dsn, _every_address(cluster))
         references[f"roles.{role}"] = server.role_name(role)
-    return Started(service=server, close=lambda: None, references=references, image="external")
+    members = {one.name: one for one in cluster.servers[1:]}
+    return Started(service=server, close=lambda: None, references=references, image="external", members=members)
 
 
-def _parsed(name: str, dsn: str) -> dict[str, str]:
+def _elsewhere(where: str, dsns: Mapping[Role, str], dsn: str) -> dict[Role, str]:
+    """The connections of a standby: the administrator's as given, the others with its address."""
+    settings = parsed(where, dsn)
+    address = {key: settings.get(key) for key in WHERE_PARTS}  # None takes away what stood there
+    others = {role: joined({**parsed(where, one), **address}) for role, one in dsns.items()}
+    return {**others, Role.ADMIN: dsn}
+
+
+def _every_address(cluster: Cluster) -> dict[str, str | None]:
+    """What makes a connection string lead to whichever server accepts writes; nothing where there is only one."""
+    if len(cluster.servers) == 1:
+        return {}
+    hosts, ports = (",".join(str(getattr(one, part)) for one in cluster.servers) for part in ("host", "port"))
+    return {"host": hosts, "hostaddr": None, "port": ports, "target_session_attrs": "read-write"}
+
+
+def parsed(name: str, dsn: str) -> dict[str, str]:
+    """The parts of a connection string. Raises UsageError without repeating it: it may hold a password."""
     try:
         return {key: str(value) for key, value in conninfo_to_dict(dsn).items() if value is not None}
     except psycopg.ProgrammingError:
         raise UsageError(f"services.{name}: dsn is not a PostgreSQL connection string") from None
 
 
+def joined(settings: Mapping[str, str | None]) -> str:
+    """A connection string of its parts, without those that are None."""
+    return make_conninfo(**{key: value for key, value in settings.items() if value is not None})
+
+
 def _first_line(error: psycopg.Error) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    said = lines[0] if lines else type(error).__name__
+    return f"{said}; {POOLER}" if "unsupported startup parameter" in said else said
