@@ -1,9 +1,9 @@
 """The ASGI application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
@@ -16,7 +16,9 @@ from .routes import api, public
 from .service import Service
 
 
-def make_app(service: Service) -> FastAPI:
+def make_app(
+    service: Service, *, title: str = "Reference RAG service", routers: Sequence[APIRouter] = (public, api)
+) -> FastAPI:
     """The application around a service; the lifespan opens and closes it."""
 
     @asynccontextmanager
@@ -28,7 +30,7 @@ def make_app(service: Service) -> FastAPI:
         event("stopped")
 
     app = FastAPI(
-        title="Reference RAG service",
+        title=title,
         version=__version__,
         description=__doc__,
         lifespan=lifespan,
@@ -36,8 +38,8 @@ def make_app(service: Service) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.include_router(public)
-    app.include_router(api)
+    for router in routers:
+        app.include_router(router)
     app.add_exception_handler(ServiceError, _service_error)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)

@@ -72,6 +72,8 @@ class _Pool(AsyncConnectionPool[Connection]):
 class Database:
     """Runs pieces of work as tenant transactions on pooled connections."""
 
+    version_query = "SELECT max(version) FROM schema_migrations"
+
     def __init__(self, url: str, *, pool_min: int, pool_max: int, pool_timeout: float, timeout: float) -> None:
         self.timeout = timeout
         self.pool_timeout = pool_timeout
@@ -123,7 +125,7 @@ class Database:
         try:
             with _deadline(connection, wait_seconds) as deadline:
                 try:
-                    cursor = await connection.execute("SELECT max(version) FROM schema_migrations")
+                    cursor = await connection.execute(self.version_query.encode())
                     row = await cursor.fetchone()
                 except pg.UndefinedTable:
                     row = None

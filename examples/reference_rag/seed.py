@@ -47,7 +47,7 @@ def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: 
     """
     started = time.monotonic()
     by_tenant: dict[str, list[Row]] = {}
-    for tenant, row in [*(_corpus_rows(corpus, settings) if corpus else ()), *_filler_rows(filler)]:
+    for tenant, row in [*(corpus_rows(corpus, settings) if corpus else ()), *filler_rows(filler)]:
         by_tenant.setdefault(tenant, []).append(row)
     parts = [
         (tenant, rows[offset::_WORKERS]) for tenant, rows in sorted(by_tenant.items()) for offset in range(_WORKERS)
@@ -60,7 +60,8 @@ def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: 
     event("seeded", documents=stored, seconds=round(time.monotonic() - started, 1))
 
 
-def _corpus_rows(folder: Path, settings: Settings) -> Iterator[tuple[str, Row]]:
+def corpus_rows(folder: Path, settings: Settings) -> Iterator[tuple[str, Row]]:
+    """The passages of a corpus by tenant, embedded. Raises ModelUnavailable."""
     with (folder / "passages.jsonl").open(encoding="utf-8") as lines:
         items = [json.loads(line) for line in lines]
     contents = [chunks_of(item["text"]) for item in items]
@@ -94,7 +95,8 @@ def filler_vectors(count: int) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
     return tenants, np.hstack([np.sqrt(1 - common**2) * vectors, common])
 
 
-def _filler_rows(count: int) -> Iterator[tuple[str, Row]]:
+def filler_rows(count: int) -> Iterator[tuple[str, Row]]:
+    """Documents without meaning by tenant, one chunk each."""
     tenants, vectors = filler_vectors(count)
     for number, (tenant, vector) in enumerate(zip(tenants.tolist(), vectors.tolist(), strict=True)):
         text = f"Filler {number:06d}. This passage holds no knowledge; it only makes the index as large as a real one."
@@ -130,7 +132,7 @@ def _load(url: str, tenant: str, rows: Sequence[Row]) -> int:
     return len(missing)
 
 
-def _binary(vector: Vector) -> bytes:
+def binary_vector(vector: Vector) -> bytes:
     """A vector in pgvector's binary form: its length, a reserved number, and the values, all big-endian."""
     return len(vector).to_bytes(2, "big") + b"\x00\x00" + struct.pack(f">{len(vector)}f", *vector)
 
@@ -149,4 +151,4 @@ def _copy(connection: psycopg.Connection[tuple[object, ...]], rows: Sequence[Row
         copy.set_types(["text", "int4", "text", "bytea"])  # bytea goes through as it is
         for row in rows:
             for position, (content, vector) in enumerate(row.chunks):
-                copy.write_row((row.id, position, content, _binary(vector)))
+                copy.write_row((row.id, position, content, binary_vector(vector)))
