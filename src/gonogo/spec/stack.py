@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from gonogo.spec.base import PerSecond, Seconds, Spec
+from gonogo.spec.compose import Compose, check_named
 from gonogo.spec.contract import ContractSpec
 from gonogo.spec.hook import LASTING, HookName, HookSpec
 from gonogo.spec.protected import ProtectedSpec
@@ -19,6 +20,7 @@ class ServiceSpec(Spec):
 
     kind: str
     optional: bool = False
+    compose: str | None = None  # with compose: at the top: SERVICE or SERVICE:PORT of that project
 
 
 class TableSpec(Spec):
@@ -78,6 +80,7 @@ class StackSpec(Spec):
     protected: ProtectedSpec = Field(default_factory=ProtectedSpec)  # what --allow-destructive must never reach
     hooks: dict[HookName, HookSpec] = Field(default_factory=dict)  # external: how faults are injected
     gentle_load: PerSecond = Field(default=2.0, gt=0)  # external: the most for what is only read
+    compose: Compose = None  # docker: the Compose project that is run
     services: dict[str, ServiceSpec] = Field(min_length=1)
     contract: ContractSpec = Field(default_factory=ContractSpec)
     data: DataSpec = Field(default_factory=DataSpec)
@@ -92,3 +95,10 @@ class StackSpec(Spec):
             if name in LASTING and hook.heal is None:
                 raise ValueError(f"{name} needs heal: the command that brings back what it took away")
         return hooks
+
+    @field_validator("services")
+    @classmethod
+    def _compose_is_named(cls, services: dict[str, ServiceSpec], info: ValidationInfo) -> dict[str, ServiceSpec]:
+        if "compose" in info.data:  # else that key is wrong already
+            check_named(info.data["compose"], {name: one.compose for name, one in services.items()})
+        return services

@@ -39,6 +39,7 @@ class Declared:
     optional: bool
     parameters: Any  # an instance of kind.parameters
     folder: Path  # the stack file's: relative paths count from it
+    compose: str | None = None  # the service of the stack's Compose project that it is, perhaps with :PORT
 
     def path(self, relative: str) -> Path:
         """A path of the stack file."""
@@ -105,6 +106,7 @@ def _declared(name: str, service: ServiceSpec, folder: Path) -> Declared:
         optional=service.optional,
         parameters=kind.parameters.model_validate(service.model_extra or {}),
         folder=folder,
+        compose=service.compose,
     )
 
 
