@@ -26,7 +26,9 @@ def discover(stack: Stack) -> Facts:
     problems: list[str] = []
     if Capability.SQL in stack.capabilities:
         try:
-            with session(stack.postgres().dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
+            with session(
+                stack.postgres().dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS, row_security="off"
+            ) as connection:  # a count that row-level security shortens would be a wrong fact
                 database = _database(connection, stack, problems)
         except (psycopg.Error, GonogoError) as error:
             problems.append(f"the database could not be read: {error}")
@@ -68,7 +70,7 @@ def _database(connection: Connection, stack: Stack, problems: list[str]) -> dict
     extensions: dict[str, str] = dict(connection.execute(query("discover", "extensions")).fetchall())
     tables = {}
     for key, spec in stack.spec.data.tables.items():
-        facts = _table(connection, key, spec)
+        facts = _table(connection, key, spec, problems)
         if facts is None:
             problems.append(f"table {key} of the stack file does not exist")
         else:
@@ -87,21 +89,35 @@ def _names(connection: Connection, what: str) -> tuple[str, ...]:
     return tuple(str(row[0]) for row in connection.execute(query("discover", what)).fetchall())
 
 
-def _table(connection: Connection, key: str, spec: TableSpec) -> TableFacts | None:
+def _table(connection: Connection, key: str, spec: TableSpec, problems: list[str]) -> TableFacts | None:
     row = connection.execute(query("discover", "table"), {"table": key}).fetchone()
     if row is None:
         return None
     name, size_bytes, primary_key = row
-    table = compose.SQL("SELECT count(*), {} FROM {}").format(
-        compose.SQL("count({})").format(compose.Identifier(spec.vector)) if spec.vector else compose.SQL("NULL"),
-        compose.SQL(name),  # regclass text: the server has quoted it
-    )
-    counted = connection.execute(table).fetchone()
-    assert counted is not None  # an aggregate gives one row
-    facts: dict[str, Any] = {"rows": counted[0], "vectors": counted[1], "tenant": spec.tenant, "vector": spec.vector}
+    rows, vectors = _counted(connection, key, name, spec.vector, problems)
+    facts: dict[str, Any] = {"rows": rows, "vectors": vectors, "tenant": spec.tenant, "vector": spec.vector}
     if spec.vector:
         facts |= _vector(connection, key, spec.vector)
     return TableFacts(name=name, size_bytes=size_bytes, primary_key=tuple(primary_key), **facts)
+
+
+def _counted(
+    connection: Connection, key: str, name: str, vector: str | None, problems: list[str]
+) -> tuple[int, int | None]:
+    """Rows, and rows with a vector; the planner's estimate where the role may not see every row."""
+    table = compose.SQL("SELECT count(*), {} FROM {}").format(
+        compose.SQL("count({})").format(compose.Identifier(vector)) if vector else compose.SQL("NULL"),
+        compose.SQL(name),  # regclass text: the server has quoted it
+    )
+    try:
+        counted = connection.execute(table).fetchone()
+    except psycopg.errors.InsufficientPrivilege as error:
+        row = connection.execute(query("discover", "estimate"), {"table": key}).fetchone()
+        estimate = int(row[0]) if row else 0
+        problems.append(f"table {key} has about {estimate} rows; they cannot be counted: {error.diag.message_primary}")
+        return estimate, estimate if vector else None
+    assert counted is not None  # an aggregate gives one row
+    return counted
 
 
 def _vector(connection: Connection, table: str, column: str) -> dict[str, Any]:

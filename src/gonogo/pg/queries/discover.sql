@@ -38,6 +38,9 @@ SELECT c.oid::regclass::text AS name,
                  WHERE i.indrelid = c.oid AND i.indisprimary), '{}') AS primary_key
 FROM pg_class c WHERE c.oid = to_regclass(%(table)s)
 
+-- name: estimate
+SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(%(table)s)
+
 -- name: column
 SELECT format_type(atttypid, atttypmod) AS type, NULLIF(atttypmod, -1) AS dimensions
 FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attname = %(column)s AND attnum > 0 AND NOT attisdropped
