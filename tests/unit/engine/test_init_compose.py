@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,7 +102,10 @@ def test_where_nothing_looks_like_the_application_the_user_is_asked(tmp_path: Pa
     assert recognise(read_compose(compose), "job")["job"] is Role.APPLICATION
 
 
-NAMES = Names(database="pg", redis="kv", others=frozenset({"chroma"}), superuser="boss")
+NAMES = Names(
+    database="pg", redis="kv", beside={"qdrant": "qdrant", "vec": "vectors"}, others=frozenset({"chroma"}),
+    superuser="boss",
+)  # fmt: skip
 
 
 def value_of(name: str, text: str | None, **others: str) -> Variable:
@@ -119,6 +123,10 @@ def value_of(name: str, text: str | None, **others: str) -> Variable:
         ("ELSEWHERE", "postgres://app:pw@managed.example/x", "${env.ELSEWHERE}"),
         ("CACHE", "rediss://kv:6379/1", "${cache.url}"),
         ("CHROMA_HOST", "chroma", "${env.CHROMA_HOST}"),
+        ("VEC_HOST", "vec", "${vectors.host}"),
+        ("VECTORS", "http://vec:8000/api/v2", "${vectors.url}/api/v2"),
+        ("QDRANT", "qdrant:6333", "${qdrant.host}:${qdrant.port}"),
+        ("NOT_QDRANT", "http://qdrant.example/", "http://qdrant.example/"),
         ("LEVEL", "${LEVEL:-info}", "${env.LEVEL}"),
         ("GREETING", "hello ${WHO-you}", "hello ${env.WHO}"),
         ("NESTED", "${A:-${B}}", "${env.NESTED}"),
@@ -133,6 +141,50 @@ def value_of(name: str, text: str | None, **others: str) -> Variable:
 )
 def test_a_variable_becomes_a_value_or_a_reference(name: str, text: str | None, value: str | None) -> None:
     assert value_of(name, text).value == value
+
+
+def test_a_port_beside_the_host_of_another_service_is_that_services() -> None:
+    assert value_of("VEC_PORT", "8000", VEC_HOST="vec").value == "${vectors.port}"
+
+
+BESIDE = """
+services:
+  api: {build: ., ports: ["8000:8000"], depends_on: [db, qdrant], environment: {QDRANT_URL: "http://qdrant:6333"}}
+  db: {image: "pgvector/pgvector:pg17"}
+  qdrant: {image: "qdrant/qdrant:v1.12.4", volumes: ["vectors:/qdrant/storage"]}
+  worker: {build: ., command: "celery -A tasks worker", environment: {BROKER: "amqp://guest:pw@queue:5672//"}}
+  queue: {image: "rabbitmq:4", expose: ["5672"]}
+  frontend: {image: "acme/frontend:1", ports: ["3000:3000"], depends_on: [api]}
+  migrate: {build: ., command: "alembic upgrade head", depends_on: [db]}
+  db2: {image: "postgres:16"}
+  odd: {image: "acme/odd:${TAG}"}
+"""
+
+
+def test_other_containers_are_started_beside_the_application_and_what_is_not_says_why(tmp_path: Path) -> None:
+    compose = tmp_path / "compose.yaml"
+    compose.write_text(BESIDE)
+    made = draft(Wanted(compose=compose, openapi=None, out=tmp_path / "s.yaml", name="beside"))
+    spec = validate(made.text)
+
+    kinds = {name: one.kind for name, one in spec.services.items()}
+    assert kinds == {
+        "db": "postgres",
+        "qdrant": "container",
+        "worker": "container",
+        "queue": "container",
+        "app": "http",
+    }
+    qdrant, app = (spec.services[name].model_extra or {} for name in ("qdrant", "app"))
+    assert (qdrant["port"], qdrant["ready"], spec.services["qdrant"].optional) == (6333, "/readyz", True)
+    assert app["environment"]["QDRANT_URL"] == "${qdrant.url}"
+    assert "pw@" not in made.text
+    for name, reason in {
+        "frontend": "it stands before the application", "migrate": "it runs once", "db2": "a second PostgreSQL",
+        "odd": "its image holds a variable",
+    }.items():  # fmt: skip
+        assert re.search(rf"# {name} \([^)]*\) is not started: {reason}", made.text)
+    assert "qdrant starts empty: volumes of the Compose file are not followed" in made.todo
 
 
 def test_logins_that_are_not_the_superuser_name_the_roles() -> None:

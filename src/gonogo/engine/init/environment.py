@@ -55,7 +55,8 @@ class Names:
 
     database: str | None = None  # in Compose; the stack file calls it `db`
     redis: str | None = None  # … `cache`
-    others: frozenset[str] = frozenset()
+    beside: Mapping[str, str] = field(default_factory=dict)  # others that listen: their name here, by that in Compose
+    others: frozenset[str] = frozenset()  # that gonogo does not start
     superuser: str = "postgres"  # the database's, in Compose: as a rule the application connects as that one
     stub: str | None = None  # the stack file's stand-in for the model service
 
@@ -66,7 +67,7 @@ def translate(environment: Mapping[str, str | None], names: Names, *, values_sec
     prefixes = {
         kind: tuple(name.removesuffix(end) for name, text in environment.items() for end in ("HOST", "SERVER")
                     if service and _plain(text) == service and name.endswith(end))
-        for kind, service in (("db", names.database), ("cache", names.redis))
+        for kind, service in _called(names)
     }  # fmt: skip
     for name, text in environment.items():
         _note_login(name, text or "", names, made)
@@ -79,6 +80,12 @@ def translate(environment: Mapping[str, str | None], names: Names, *, values_sec
             Variable(name="OPENAI_BASE_URL", value=f"${{{names.stub}.url}}/v1", remark="added: a guess")
         )
     return made
+
+
+def _called(names: Names) -> list[tuple[str, str | None]]:
+    """(what the stack file calls it, what Compose does) of every service that a variable may point at."""
+    beside = [(called, service) for service, called in names.beside.items()]
+    return [("db", names.database), ("cache", names.redis), *beside]
 
 
 def _told(name: str) -> Variable | None:
@@ -134,6 +141,20 @@ def _service_address(name: str, text: str, names: Names) -> Variable | None:
         return Variable(name=name, value="${cache.url}", remark="the database number is 0 here")
     if names.redis and text == f"{names.redis}:6379":
         return Variable(name=name, value="${cache.host}:${cache.port}")
+    return _address_beside(name, text, names)
+
+
+def _address_beside(name: str, text: str, names: Names) -> Variable | None:
+    """A variable that says where another service is."""
+    for service, called in names.beside.items():
+        found = re.fullmatch(rf"(https?://)?{re.escape(service)}(:\d+)?(/.*)?", text)
+        if found is None:
+            continue
+        if found[1]:
+            return Variable(name=name, value=f"${{{called}.url}}{found[3] or ''}")
+        if not found[3]:
+            port = f":${{{called}.port}}" if found[2] else ""
+            return Variable(name=name, value=f"${{{called}.host}}{port}")
     return None
 
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gonogo.engine.init.beside import CHROMA_NAME, Beside, beside_lines, beside_of, environment_lines
 from gonogo.engine.init.compose import ComposeProject, ComposeService, env_file_values
 from gonogo.engine.init.environment import STUB_KEYS, STUB_URLS, Names, Translation, translate
 from gonogo.engine.init.recognise import Role, recognise, the_one, with_defaults
 from gonogo.engine.init.render import comment, pair
 from gonogo.engine.init.secrets import holds_secret, looks_secret
 
-STACK_NAMES = {Role.POSTGRES: "db", Role.REDIS: "cache", Role.APPLICATION: "app"}
+STACK_NAMES = {Role.POSTGRES: "db", Role.REDIS: "cache", Role.APPLICATION: "app", Role.CHROMA: CHROMA_NAME}
 STUB = "llm"
 APP_URL = "${env.APP_URL}"
 INITIAL_SQL = "/docker-entrypoint-initdb.d"
-NO_KIND = "stack files have no such kind yet, so gonogo neither starts it nor verifies anything of it"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,8 +44,9 @@ def services_of(project: ComposeProject, *, out: Path, application: str | None, 
     made.host_port = next((host for host, _ in app.ports if host), None)
     made.health_path, made.has_database = app.health_path, database is not None
     written = {one.name for one in (app, database, redis) if one}
-    others = [one for one in project.services.values() if one.name not in written]
-    made.translation, stub = _translated(app, database, redis, others, project, made)
+    beside, left_out = beside_of(project, roles, written, app)
+    names = _names(app, database, redis, beside, left_out, project)
+    made.translation = _translated(app, names, project, made)
     if database:
         _postgres(database, made)
     else:
@@ -56,12 +57,14 @@ def services_of(project: ComposeProject, *, out: Path, application: str | None, 
             pair("cache", {"kind": "redis", **({"image": image} if image else {}), "optional": True}, indent=2)
         )
         made.todo.append("cache is optional: where no Redis can run, its references are empty")
-    if stub:
+    if names.stub:
         made.lines += comment("A stand-in: no real model is asked, nothing is spent.", indent=2)
-        made.lines.append(pair(stub, {"kind": "openai_stub"}, indent=2))
+        made.lines.append(pair(names.stub, {"kind": "openai_stub"}, indent=2))
+    for one in beside:
+        _beside(one, names, project, made, out)
     _application(app, project, made, out=out, ready=ready)
-    for one in others:
-        _other(one, roles[one.name], made)
+    for name, reason in left_out.items():
+        made.lines += comment(f"{name} ({roles[name].value}) is not started: {reason}.", indent=2)
     if project.ignored:
         made.todo.append(f"{', '.join(project.ignored)} of the Compose file is not followed")
     return made
@@ -102,19 +105,38 @@ def _postgres(service: ComposeService, made: Services) -> None:
         )
 
 
-def _translated(  # noqa: PLR0917 - private: the project's parts, as they were told apart
-    app: ComposeService, database: ComposeService | None, redis: ComposeService | None,
-    others: Sequence[ComposeService], project: ComposeProject, made: Services,
-) -> tuple[Translation, str | None]:  # fmt: skip
-    """The application's environment in the stack's references, and the name of the stand-in where it needs one."""
-    environment, hidden = _environment(app, project, made)
-    stub = STUB if (STUB_KEYS | STUB_URLS) & environment.keys() else None
-    names = Names(
-        database=database.name if database else None, redis=redis.name if redis else None, stub=stub,
-        others=frozenset(one.name for one in others),
+def _names(  # noqa: PLR0917 - private: the project's parts, as they were told apart
+    app: ComposeService, database: ComposeService | None, redis: ComposeService | None, beside: Sequence[Beside],
+    left_out: Collection[str], project: ComposeProject,
+) -> Names:  # fmt: skip
+    """What every service is called, in Compose and here."""
+    environment, _ = _environment(app, project, Services())
+    return Names(
+        database=database.name if database else None,
+        redis=redis.name if redis else None,
+        beside={one.service.name: one.called for one in beside if one.port},
+        others=frozenset([*left_out, *(one.service.name for one in beside if not one.port)]),
         superuser=with_defaults((database.environment.get("POSTGRES_USER") if database else "") or "postgres") or "",
-    )  # fmt: skip
-    return translate(environment, names, values_secret=hidden), stub
+        stub=STUB if (STUB_KEYS | STUB_URLS) & environment.keys() else None,
+    )
+
+
+def _translated(service: ComposeService, names: Names, project: ComposeProject, made: Services) -> Translation:
+    """A service's environment in the stack's references."""
+    environment, hidden = _environment(service, project, made)
+    return translate(environment, names, values_secret=hidden)
+
+
+def _beside(one: Beside, names: Names, project: ComposeProject, made: Services, out: Path) -> None:
+    """A service beside the application; it is asked for what the application is, and gets no stand-in of its own."""
+    own = names if (STUB_KEYS | STUB_URLS) & one.service.environment.keys() else replace(names, stub=None)
+    translation = _translated(one.service, own, project, made)
+    for name, default in translation.needs.items():
+        made.translation.needs.setdefault(name, default)
+    made.translation.secrets += [name for name in translation.secrets if name not in made.translation.secrets]
+    made.lines += beside_lines(one, project, translation, out)
+    if one.service.volumes and one.role is not Role.CHROMA:
+        made.todo.append(f"{one.called} starts empty: volumes of the Compose file are not followed")
 
 
 def _environment(
@@ -125,7 +147,7 @@ def _environment(
     for name in app.env_files:
         values = env_file_values(project.path.parent / name)
         if values is None:
-            made.todo.append(f"env_file {name} could not be read: add its variables to services.app.environment")
+            made.todo.append(f"env_file {name} could not be read: add its variables to environment of {app.name}")
         environment.update(values or {})
     hidden = frozenset(environment.keys() - app.environment.keys())
     return {**environment, **app.environment}, hidden
@@ -188,14 +210,7 @@ def with_port(words: Sequence[str], ports: Collection[int]) -> list[str]:
 
 
 def _write_environment(made: Services) -> None:
-    lines = made.lines
-    if made.translation.variables:
-        lines.append("    environment:")
-        for one in made.translation.variables:
-            if one.value is None:
-                lines += comment(f"{one.name}: left out, {one.remark}", indent=6)
-            else:
-                lines.append(pair(one.name, one.value, indent=6, remark=one.remark))
+    made.lines += environment_lines(made.translation)
     if any(
         "${db.url.admin}" in (one.value or "") or ".admin}" in (one.value or "") for one in made.translation.variables
     ):
@@ -224,17 +239,6 @@ def _image_and_source(app: ComposeService, project: ComposeProject, made: Servic
         made.todo.append(
             "services.app: write image: or build:, for docker; the Compose file's holds a variable or a URL"
         )
-
-
-def _other(service: ComposeService, role: Role, made: Services) -> None:
-    """Nothing is dropped in silence."""
-    what = role.value if role is not Role.OTHER else "a service of its own"
-    if role in STACK_NAMES:
-        text = f"{service.name} is a second {role.value}: only one is written."
-    else:
-        text = f"{service.name} ({what}): {NO_KIND}."
-    profiles = f" In Compose it starts only with the profile {', '.join(service.profiles)}." if service.profiles else ""
-    made.lines += comment(text + profiles, indent=2)
 
 
 def external_services(project: Services | None, url: str | None) -> Mapping[str, dict[str, str]]:
