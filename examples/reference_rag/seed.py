@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, LiteralString
 
 import httpx
 import numpy as np
@@ -40,7 +40,31 @@ class Row:
     chunks: Sequence[tuple[str, Vector]]
 
 
-def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: int) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where rows go: `inserts` take those of `%(tenant)s` from the temporary tables new_documents and new_chunks."""
+
+    known: LiteralString
+    inserts: tuple[LiteralString, ...]
+    tables: LiteralString
+
+
+DOCUMENTS: Final = Target(
+    known="SELECT id FROM documents",
+    inserts=(
+        "INSERT INTO documents (tenant_id, id, title, body) SELECT %(tenant)s, id, title, body FROM new_documents",
+        """
+        INSERT INTO chunks (tenant_id, document_id, position, content, embedding)
+        SELECT %(tenant)s, document_id, position, content, embedding FROM new_chunks
+        """,
+    ),
+    tables="documents, chunks",
+)
+
+
+def seed_database(
+    url: str, settings: Settings, *, corpus: Path | None, filler: int, target: Target = DOCUMENTS
+) -> None:
     """Load `corpus`/passages.jsonl, if given, and `filler` chunks, as the owner of the tables.
 
     Passages are embedded as the service embeds them. Raises ModelUnavailable.
@@ -53,10 +77,10 @@ def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: 
         (tenant, rows[offset::_WORKERS]) for tenant, rows in sorted(by_tenant.items()) for offset in range(_WORKERS)
     ]
     with ThreadPoolExecutor(_WORKERS) as executor:
-        stored = sum(executor.map(lambda part: _load(url, *part), parts))
+        stored = sum(executor.map(lambda part: _load(url, part[0], part[1], target), parts))
     with psycopg.connect(url, autocommit=True) as connection:
         # Without statistics the planner knows nothing about the tenants' sizes and picks wrong plans.
-        connection.execute("ANALYZE documents, chunks")
+        connection.execute(f"ANALYZE {target.tables}")
     event("seeded", documents=stored, seconds=round(time.monotonic() - started, 1))
 
 
@@ -103,7 +127,7 @@ def filler_rows(count: int) -> Iterator[tuple[str, Row]]:
         yield tenant, Row(id=f"filler/{number:06d}", title=f"Filler {number}", body=text, chunks=[(text, vector)])
 
 
-def _load(url: str, tenant: str, rows: Sequence[Row]) -> int:
+def _load(url: str, tenant: str, rows: Sequence[Row], target: Target) -> int:
     """Store the documents that are not there yet, in one transaction, and return their number.
 
     COPY cannot write into tables with row security: it fills temporary tables, and an INSERT takes the rows from there.
@@ -111,7 +135,7 @@ def _load(url: str, tenant: str, rows: Sequence[Row]) -> int:
     with psycopg.connect(url) as connection:
         connection.execute("SET statement_timeout = 0")
         connection.execute("SELECT set_config('app.tenant', %s, true)", [tenant])
-        known = {row[0] for row in connection.execute("SELECT id FROM documents")}
+        known = {row[0] for row in connection.execute(target.known)}
         missing = [row for row in rows if row.id not in known]
         if not missing:
             return 0
@@ -121,14 +145,8 @@ def _load(url: str, tenant: str, rows: Sequence[Row]) -> int:
             " ON COMMIT DROP"
         )
         _copy(connection, missing)
-        connection.execute(
-            "INSERT INTO documents (tenant_id, id, title, body) SELECT %s, id, title, body FROM new_documents", [tenant]
-        )
-        connection.execute(
-            "INSERT INTO chunks (tenant_id, document_id, position, content, embedding)"
-            " SELECT %s, document_id, position, content, embedding FROM new_chunks",
-            [tenant],
-        )
+        for statement in target.inserts:
+            connection.execute(statement, {"tenant": tenant})
     return len(missing)
 
 
