@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -63,7 +64,7 @@ class ContainerSpec(Spec):
             }
         return {name: value for name, value in options.items() if value is not None}
 
-    def require(self, service: str, engine: dict[str, Any]) -> None:
+    def require(self, service: str, engine: Mapping[str, Any]) -> None:
         """Raise MissingCapability where the engine of `docker info` would let go of a limit."""
         for key, ability in NEEDED.items():
             if getattr(self, key) is not None and engine.get(ability) is False:

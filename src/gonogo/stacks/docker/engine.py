@@ -70,12 +70,16 @@ def connect(*, seconds: int | None = CALL_SECONDS) -> DockerClient:
 
 
 def labels_of(run_id: str, service: str = "") -> dict[str, str]:
-    """What everything that a run makes carries; Ryuk, where somebody wants it, looks for its own."""
+    """What everything that a run makes carries."""
+    return {RUN: run_id} | ({SERVICE: service} if service else {})
+
+
+def ryuk_labels() -> dict[str, str]:
+    """What Ryuk, where somebody wants it, finds networks and volumes by; containers have it from testcontainers."""
     from testcontainers.core.config import testcontainers_config  # noqa: PLC0415 - see connect
     from testcontainers.core.labels import LABEL_SESSION_ID, SESSION_ID  # noqa: PLC0415 - see connect
 
-    found = {RUN: run_id} | ({SERVICE: service} if service else {})
-    return found if testcontainers_config.ryuk_disabled else {**found, LABEL_SESSION_ID: SESSION_ID}
+    return {} if testcontainers_config.ryuk_disabled else {LABEL_SESSION_ID: SESSION_ID}
 
 
 @contextmanager

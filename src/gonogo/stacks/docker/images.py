@@ -16,6 +16,7 @@ import yaml
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError, UsageError
+from gonogo.stacks.docker.container import PullPolicy
 from gonogo.stacks.docker.engine import RUN, speaking, words
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ PULL_SECONDS = 600.0
 BUILD_SECONDS = 600.0
 POLL_SECONDS = 0.05
 TAIL_LINES = 15
-DIGEST_LENGTH = 19  # sha256: and 12 digits, as Docker itself shortens ids
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +64,23 @@ def mirror_map() -> dict[str, str]:
     return found
 
 
+def replaced(name: str, mirrors: Mapping[str, str]) -> str:
+    """What stands for an image here. An entry without tag or digest stands for every tag and digest of its name.
+
+    >>> mirrors = {"redis:7": "local/redis:7", "pgvector/pgvector": "mirror.example/pgvector"}
+    >>> [replaced(one, mirrors) for one in ("redis:7", "redis:8", "pgvector/pgvector:pg17")]
+    ['local/redis:7', 'redis:8', 'mirror.example/pgvector:pg17']
+    >>> replaced("pgvector/pgvector@sha256:0f", mirrors)
+    'mirror.example/pgvector@sha256:0f'
+    """
+    if name in mirrors:
+        return mirrors[name]
+    repository = name.partition("@")[0]
+    if ":" in repository.rpartition("/")[2]:
+        repository = repository.rpartition(":")[0]
+    return mirrors[repository] + name[len(repository) :] if repository in mirrors else name
+
+
 class Images:
     """The images of one run."""
 
@@ -71,36 +88,51 @@ class Images:
         self._client = client
         self._mirrors = mirrors
         self._tell = tell
+        self._pulled: set[str] = set()
+        self._pulling = threading.Lock()  # services that start side by side ask for one image once
 
-    def find(self, name: str, deadline: Deadline) -> Image:
-        """The image by its official name: its replacement if there is one, pulled if absent. Raises StackError."""
-        return self._described(name, self._there(name, deadline))
+    def find(self, name: str, deadline: Deadline, pull: PullPolicy = "missing") -> Image:
+        """The image by its official name, or by its digest: its replacement if there is one. Raises StackError.
 
-    def _there(self, name: str, deadline: Deadline) -> Any:
+        `pull`: once a run at most. A replacement by digest is only taken where the engine vouches for that digest.
+        """
+        return self._described(name, self._there(name, deadline, pull))
+
+    def _there(self, name: str, deadline: Deadline, pull: PullPolicy = "missing") -> Any:
         """The image itself, of the name that stands for `name` here."""
+        real = replaced(name, self._mirrors)
+        with self._pulling:
+            found = None if pull == "always" and real not in self._pulled else self._local(real)
+            if found is not None:
+                return found
+            if pull == "never":
+                raise StackError(f"image {real} is not on this machine, and pull: never forbids to get it")
+            found = self._get(name, real, deadline)
+            self._pulled.add(real)
+            return found
+
+    def _local(self, real: str) -> Any:
         from docker.errors import ImageNotFound  # noqa: PLC0415 - see engine.connect
 
-        real = self._mirrors.get(name, name)
-        with speaking(f"image {real}"):
-            try:
-                return self._client.images.get(real)
-            except ImageNotFound:
-                pass
+        with speaking(f"image {real}"), suppress(ImageNotFound):
+            return self._client.images.get(real)
+        return None
+
+    def _get(self, name: str, real: str, deadline: Deadline) -> Any:
         self._tell(f"pulling {real}")
-        advice = f"let images: in the file of {IMAGES} name a replacement for {name}"
         try:
             return waited(lambda: self._client.images.pull(real), deadline.within(PULL_SECONDS), f"pulling {real}")
         except (StackError, DeadlineExceeded) as error:
-            raise StackError(
-                f"image {real} is not on this machine and could not be pulled ({error}): {advice}"
-            ) from error
+            where = "could not be pulled" if self._local(real) else "is not on this machine and could not be pulled"
+            advice = f"let images: in the file of {IMAGES} name a replacement for {name}"
+            raise StackError(f"image {real} {where} ({error}): {advice}") from error
 
     def _described(self, name: str, found: Any) -> Image:
         config: Mapping[str, Any] = found.attrs["Config"]
         labels = config.get("Labels") or {}
-        tags = [one.rpartition("@")[2] for one in found.attrs.get("RepoDigests") or ()]
-        real = self._mirrors.get(name, name)
-        parts = [real if real != name else "", (tags or [found.id])[0][:DIGEST_LENGTH]]
+        digests = [one.rpartition("@")[2] for one in found.attrs.get("RepoDigests") or ()]
+        real = replaced(name, self._mirrors)
+        parts = [real if real != name else "", (digests or [found.id])[0]]
         parts.append("local rebuild" if labels.get(REBUILD) == "true" else "")
         return Image(
             id=found.id,
@@ -120,16 +152,18 @@ class Images:
         deadline: Deadline,
         only_for_run: str = "",
         dockerfile: str = "Dockerfile",
+        pull: PullPolicy = "missing",
     ) -> Image:
-        """Build a Dockerfile of a folder, its bases replaced by their mirrors. Raises StackError.
+        """Build a Dockerfile of a folder, its bases (`pull` is about them) replaced by their mirrors.
 
-        `only_for_run`: an image of a changed source, removed with the run; others stay, for the next build's sake.
+        Raises StackError. `only_for_run`: an image of a changed source, removed with the run; others stay, for the next
+        build's sake.
         """
         recipe = folder / dockerfile
         if not recipe.is_file():
             raise StackError(f"{folder} has no {dockerfile}")
         text = recipe.read_text()
-        bases = self._bases(text, deadline)
+        bases = self._bases(text, deadline, pull)
         rewritten = scratch / f"{name.replace('/', '-')}.Dockerfile"
         rewritten.write_text(FROM.sub(lambda at: at["before"] + bases.get(at["image"], at["image"]), text))
         tag = None if only_for_run else f"{BUILT_NAME}/{name}:{hashlib.sha256(str(recipe).encode()).hexdigest()[:12]}"
@@ -163,14 +197,14 @@ class Images:
         with suppress(StackError), speaking("an old image stays"):
             self._client.images.remove(image_id)
 
-    def _bases(self, dockerfile: str, deadline: Deadline) -> dict[str, str]:
+    def _bases(self, dockerfile: str, deadline: Deadline, pull: PullPolicy) -> dict[str, str]:
         """The images that a Dockerfile starts from, each there now, by the name that stands for it here."""
         stages = set(re.findall(r"^\s*FROM\s.*\sAS\s+(\S+)", dockerfile, re.IGNORECASE | re.MULTILINE))
         named = [at["image"] for at in FROM.finditer(dockerfile)]
         wanted = [one for one in named if one not in stages and one != "scratch" and "$" not in one]
         for one in wanted:
-            self._there(one, deadline)
-        return {one: self._mirrors.get(one, one) for one in wanted}
+            self._there(one, deadline, pull)
+        return {one: replaced(one, self._mirrors) for one in wanted}
 
 
 def waited(call: Callable[[], Any], deadline: Deadline, what: str) -> Any:

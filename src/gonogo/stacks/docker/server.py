@@ -18,8 +18,9 @@ from gonogo.stacks.docker.box import Box, Definition
 from gonogo.stacks.docker.engine import speaking
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
+from gonogo.stacks.docker.storage import make_volume, remove_volume
 from gonogo.stacks.docker.tools import run_tool
-from gonogo.stacks.docker.volumes import base_backup, be_standby, data_folder, make_volume, remove_volume
+from gonogo.stacks.docker.volumes import base_backup, be_standby, data_folder
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
 from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, Credential, Group, SqlServer

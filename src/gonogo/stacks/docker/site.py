@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.deadline import Deadline
+from gonogo.stacks.docker.endpoint import HOST
 from gonogo.stacks.docker.images import Images
 from gonogo.stacks.interfaces import RunServices
 from gonogo.stacks.local.ports import Ports
@@ -26,7 +29,8 @@ class DockerSite:
     network: str
     references: References
     deadline: Deadline
-    shared_memory_bytes: int
+    address: str  # of the engine
+    info: Mapping[str, Any]  # what the engine says of itself
     template: Template | None = None  # data to start from; None: make a new cluster
     building: bool = False  # a template is being built: primaries only, nothing waits for a standby
     application_source: Path | None = None
@@ -36,6 +40,16 @@ class DockerSite:
     def scratch(self) -> Path:
         """The run's scratch folder: servers see it at the same path, for the files of their tools."""
         return self.run.scratch
+
+    @property
+    def shared_memory_bytes(self) -> int:
+        """What a database server may share between its processes: as on a host, parallel index builds need a lot."""
+        return int(self.info["MemTotal"]) // 2
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads testcontainers to the same engine."""
+        return {**os.environ, HOST: self.address}
 
     def port(self) -> int:
         """A free port of our own on 127.0.0.1; it stays the same when a container is started again."""

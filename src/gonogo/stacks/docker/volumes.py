@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import StackError
 from gonogo.stacks.docker.box import Definition, run_to_end
-from gonogo.stacks.docker.engine import labels_of, speaking
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.local.cluster import quoted
@@ -19,26 +16,6 @@ FROM, TO = "/from", "/to"
 ROOT = "0:0"
 PGDATA = "/var/lib/postgresql/data"  # of an image that does not say otherwise
 SHOWN = 500
-
-
-def make_volume(site: DockerSite, service: str, *, size: float | None = None) -> str:
-    """An empty volume of this run; returns its name. With a size (bytes) it is memory, and full at that size.
-
-    Such a volume holds what is in it while a container that has it runs: see `Holder`.
-    """
-    name = f"gonogo-{site.run.run_id}-{service.replace('/', '-')}-{secrets.token_hex(3)}"
-    options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={int(size)}"} if size else {}
-    with speaking(f"the volume of {service} cannot be made"):
-        site.client.volumes.create(name, driver_opts=options, labels=labels_of(site.run.run_id, service))
-    return name
-
-
-def remove_volume(site: DockerSite, name: str) -> None:
-    """Remove a volume. Safe to call twice."""
-    from docker.errors import NotFound  # noqa: PLC0415 - see engine.connect
-
-    with speaking(f"volume {name} cannot be removed"), suppress(NotFound):
-        site.client.volumes.get(name).remove(force=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,8 @@ from gonogo.stacks.chroma import HEARTBEAT, KIND, Place
 from gonogo.stacks.docker.box import Definition
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.docker.volumes import Copy, copy_volume, make_volume, remove_volume
+from gonogo.stacks.docker.storage import make_volume, remove_volume
+from gonogo.stacks.docker.volumes import Copy, copy_volume
 from gonogo.stacks.docker.web import DockerHttp, Life
 from gonogo.stacks.external.hooks import Hooks
 from gonogo.stacks.external.site import ExternalSite
