@@ -13,8 +13,8 @@ from .errors import NotFound
 from .llm import ChatModel, Message
 from .metrics import Metrics
 
-_CONTEXT_PASSAGES = 5
-_HISTORY_MESSAGES = 10
+CONTEXT_PASSAGES = 5
+HISTORY_MESSAGES = 10
 _INSTRUCTIONS = (
     "Answer the question from the numbered passages only, and say so when they do not hold the answer. Passages:\n\n"
 )
@@ -95,12 +95,12 @@ class Rag:
 
     async def chat(self, tenant: str, session: str, message: str) -> Answer:
         """Answer a message from the tenant's passages. When the model fails, the session is left as it was."""
-        sources = await self.search(tenant, message, _CONTEXT_PASSAGES)
+        sources = await self.search(tenant, message, CONTEXT_PASSAGES)
         history = await self.database.read(
-            tenant, lambda connection: store.last_turns(connection, session, _HISTORY_MESSAGES)
+            tenant, lambda connection: store.last_turns(connection, session, HISTORY_MESSAGES)
         )
         # No connection is held while the model thinks.
-        text = await self.model.complete(_prompt(sources, history, message))
+        text = await self.model.complete(prompt(sources, history, message))
         turns = await self.database.write(
             tenant, lambda connection: store.add_turn(connection, tenant, session, message, text)
         )
@@ -121,7 +121,8 @@ class Rag:
         return vectors
 
 
-def _prompt(sources: Sequence[store.Hit], history: Sequence[store.Turn], message: str) -> list[Message]:
+def prompt(sources: Sequence[store.Hit], history: Sequence[store.Turn], message: str) -> list[Message]:
+    """What the model is asked: the passages, what was said before, the message."""
     passages = "\n\n".join(f"[{number}] {hit.title}: {hit.text}" for number, hit in enumerate(sources, start=1))
     return [
         {"role": "system", "content": _INSTRUCTIONS + passages},
