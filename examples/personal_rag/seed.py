@@ -1,0 +1,95 @@
+"""Loads a corpus of passages and filler into both stores. Loading again changes nothing."""
+
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+from reference_rag.chunking import chunks_of
+from reference_rag.embeddings import Vector, hash_embedding
+from reference_rag.logs import event
+from reference_rag.seed import filler_vectors
+
+from .rag import passages
+from .settings import PersonalSettings
+from .vectors import Passage, VectorStore, make_store
+
+_TIMEOUT_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A document and its chunks, ready to be stored."""
+
+    id: str
+    title: str
+    body: str
+    chunks: Sequence[tuple[str, Vector]]
+
+
+def seed_stores(url: str, settings: PersonalSettings, *, corpus: Path | None, filler: int) -> None:
+    """Load `corpus`/passages.jsonl, if given, and `filler` chunks, as the owner of the tables."""
+    started = time.monotonic()
+    sources = [*(_corpus(corpus) if corpus else ()), *_filler(filler)]
+    with psycopg.connect(url) as connection:
+        connection.execute("SET statement_timeout = 0")
+        known = {row[0] for row in connection.execute("SELECT id FROM documents")}
+        fresh = [one for one in sources if one.id not in known]
+        stored = [passage for one in fresh for passage in _stored(connection, one)]
+        asyncio.run(_add(settings, stored))  # before the commit: see rag.py
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ANALYZE documents, chunks")
+    event("seeded", documents=len(fresh), seconds=round(time.monotonic() - started, 1))
+
+
+def _corpus(folder: Path) -> list[Source]:
+    """Passages of whomever they were: here they all belong to one person."""
+    with (folder / "passages.jsonl").open(encoding="utf-8") as lines:
+        items = [json.loads(line) for line in lines]
+    return [
+        Source(
+            id=item["id"], title=item["title"], body=item["text"],
+            chunks=[(chunk, hash_embedding(f"{item['title']}\n{chunk}")) for chunk in chunks_of(item["text"])],
+        )
+        for item in items
+    ]  # fmt: skip
+
+
+def _filler(count: int) -> list[Source]:
+    _, vectors = filler_vectors(count)
+    found = []
+    for number, vector in enumerate(vectors.tolist()):
+        text = f"Filler {number:06d}. This passage holds no knowledge; it only makes the index as large as a real one."
+        found.append(Source(id=f"filler/{number:06d}", title=f"Filler {number}", body=text, chunks=[(text, vector)]))
+    return found
+
+
+def _stored(connection: psycopg.Connection[tuple[object, ...]], source: Source) -> list[Passage]:
+    connection.execute(
+        "INSERT INTO documents (id, title, body) VALUES (%s, %s, %s)", [source.id, source.title, source.body]
+    )
+    contents = [content for content, _ in source.chunks]
+    cursor = connection.execute(
+        "INSERT INTO chunks (document_id, position, content)"
+        " SELECT %s, position - 1, content FROM unnest(%s::text[]) WITH ORDINALITY AS new (content, position)"
+        " ORDER BY position RETURNING id",
+        [source.id, contents],
+    )
+    ids = [int(str(row[0])) for row in cursor.fetchall()]
+    return passages(ids, source.id, contents, [vector for _, vector in source.chunks])
+
+
+async def _add(settings: PersonalSettings, stored: Sequence[Passage]) -> None:
+    store: VectorStore = make_store(
+        settings.chroma_url, settings.chroma_collection, settings.chroma_token.get_secret_value(), _TIMEOUT_SECONDS
+    )
+    try:
+        await store.add(stored)
+        await store.ids()  # also an empty one: the collection is there from now on
+    finally:
+        await store.close()

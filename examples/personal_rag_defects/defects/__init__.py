@@ -1,0 +1,1 @@
+"""One file each: a sentence that says what is broken, and `apply`."""
