@@ -34,6 +34,10 @@ LACKS = {  # the facts that `applies_when` may name, as people say it when one i
     "vector_store": "vector store beside the database",
     "corpus": "corpus of questions with known answers",
     "backups": "backups",
+    "indexes": "indexes that a table must have",
+    "archive": "request that archives a document",
+    "retention": "retention of data",
+    "replication_status": "request for the status of replication",
 }
 VECTOR_STORES = ("chroma",)  # kinds of service
 Placed = tuple[Any, tuple[str | int, ...]]  # something written in a file, and where
@@ -271,6 +275,10 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
         or bool(stack.data.collections),
         "corpus": stack.corpus is not None,
         "backups": bool(stack.backups),
+        "indexes": any(table.indexes for table in stack.data.tables.values()),
+        "archive": stack.contract.archive is not None,
+        "retention": stack.data.retention is not None,
+        "replication_status": stack.contract.replication is not None,
     }
     if condition not in known:
         raise UsageError(f"applies_when: unknown fact {condition!r} (known: {', '.join(sorted(known))})")

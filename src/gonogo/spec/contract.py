@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from gonogo.spec.base import Seconds, Spec
 
 REQUESTS = ("live", "ready", "metrics", "openapi", "ingest", "document", "delete", "search", "chat")
+RARER = ("archive", "retention", "replication")  # requests that only some kinds of application have
 PLACEHOLDERS = ("id", "title", "text", "query", "k", "session", "message", "token")  # gonogo's own
 NAME = re.compile(r"[a-z_][a-z0-9_]*")  # of a placeholder
 EACH, NOBODY = "each", "nobody"
@@ -92,6 +93,19 @@ class RequestSpec(SendSpec):
         return {} if value is True else None if value is False else value
 
 
+class ReplicationSpec(RequestSpec):
+    """The application's own report of its replication.
+
+    `role` and `standbys` are JSONPaths into the answer; `standby` maps name, state, lag_bytes, lag_seconds and
+    heartbeat_age (seconds) inside one standby. `well` are the states of a standby with which all is well.
+    """
+
+    role: str | None = None
+    standbys: str | None = None
+    standby: dict[str, str] = Field(default_factory=dict)
+    well: tuple[str, ...] = ("streaming",)
+
+
 class ApiKeySpec(Spec):
     """A key that stands in a header, in the query or in a cookie."""
 
@@ -171,6 +185,7 @@ class ContractSpec(Spec):
     tenants: dict[str, TenantSpec] = Field(default_factory=dict)
     rate_limited: TenantSpec | None = None  # a key whose small rate limit gonogo may use up
     errors: dict[str, str] = Field(default_factory=dict)  # JSONPaths into the body of an error: code, request_id
+    without: tuple[str, ...] = ()  # requests that the application does not have: nobody waits for them to be declared
     setup: tuple[TurnSpec, ...] = ()  # once, before anything else is asked
     cleanup: tuple[TurnSpec, ...] = ()  # once, after everything else
     live: RequestSpec | None = None
@@ -182,8 +197,11 @@ class ContractSpec(Spec):
     delete: RequestSpec | None = None
     search: RequestSpec | None = None
     chat: RequestSpec | None = None
+    archive: RequestSpec | None = None  # keeps a document, of which nothing is found any more
+    retention: RequestSpec | None = None  # runs the job of data.retention now
+    replication: ReplicationSpec | None = None
 
-    @field_validator(*REQUESTS, mode="before")
+    @field_validator(*REQUESTS, *RARER, mode="before")
     @classmethod
     def _short_form(cls, value: Any) -> Any:
         return {"request": value} if isinstance(value, str) else value
@@ -194,6 +212,19 @@ class ContractSpec(Spec):
         if not isinstance(value, list):
             return value
         return [{"request": one} if isinstance(one, str) else one for one in value]
+
+    @field_validator("without")
+    @classmethod
+    def _without_requests(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in names if name not in REQUESTS]:
+            raise ValueError(f"unknown request {', '.join(unknown)}; the contract knows: {', '.join(REQUESTS)}")
+        return names
+
+    @model_validator(mode="after")
+    def _not_both_ways(self) -> ContractSpec:
+        if both := [name for name in self.without if getattr(self, name) is not None]:
+            raise ValueError(f"without names what is declared: {', '.join(both)}")
+        return self
 
     @model_validator(mode="after")
     def _turns_of_known_tenants(self) -> ContractSpec:

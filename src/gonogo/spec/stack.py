@@ -29,6 +29,7 @@ class TableSpec(Spec):
     tenant: str | None = None
     vector: str | None = None
     document: str | None = None  # the column that holds the id the application answers with
+    indexes: tuple[tuple[str, ...], ...] = ()  # columns that indexes must begin with, in this order
 
 
 class CollectionSpec(Spec):
@@ -43,6 +44,29 @@ class CollectionSpec(Spec):
     dimensions: int | None = Field(default=None, ge=1)
 
 
+class RunsSpec(Spec):
+    """The table in which a job writes down each of its runs, and the column of the instant at which it ended well."""
+
+    table: str
+    finished: str
+
+
+class RetentionSpec(Spec):
+    """How long rows are kept: not archived within `archive_after` of `created`, gone `delete_after` later.
+
+    `table` is a key of data.tables. What hangs on its rows by a foreign key goes with them.
+    """
+
+    table: str
+    id: str = "id"  # the column of the id that the application answers with
+    created: str = "created_at"
+    archived: str = "archived_at"  # NULL while the row is not archived
+    archive_after: Seconds
+    delete_after: Seconds
+    every: Seconds  # from one run of the job to the next
+    runs: RunsSpec | None = None
+
+
 class DataSpec(Spec):
     """The database layout and how large production is (rows by table key)."""
 
@@ -50,6 +74,7 @@ class DataSpec(Spec):
     tables: dict[str, TableSpec] = Field(default_factory=dict)
     collections: dict[str, CollectionSpec] = Field(default_factory=dict)  # vectors that are not in the database
     production_size: dict[str, int] = Field(default_factory=dict)
+    retention: RetentionSpec | None = None
 
 
 class CorpusSpec(Spec):
