@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gonogo.cli._capabilities import print_machine, print_tried
 from gonogo.cli._options import FOLDER, option, reported
 from gonogo.core.outcome import ExitCode
 
@@ -21,7 +22,9 @@ from gonogo.core.outcome import ExitCode
     help="With --stack: how it is run.",
 )
 @option("--content", multiple=True, type=FOLDER, help="A folder of your own checks, profiles, scenarios, drills.")
-@click.option("--capabilities", is_flag=True, help="Also list which verifications need which capability.")
+@click.option(
+    "--capabilities", is_flag=True, help="Also say what each runtime, or the stack, can do, and what that costs."
+)
 @reported
 def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabilities: bool) -> None:
     """Say what this machine lacks for gonogo, or with --stack what does not fit a stack's contract, and what to do.
@@ -33,9 +36,9 @@ def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabili
     not fit and what to do about it. Exit code 0 when all fits, 3 when something does not or could not be seen.
     """
     if stack is not None:
-        _try(stack, runtime, content)
+        _try(stack, runtime, content, capabilities=capabilities)
         return
-    from gonogo.engine.doctor import Health, costs, diagnose
+    from gonogo.engine.doctor import Health, diagnose
     from gonogo.rundir.state import held_runs
     from gonogo.spec.content import find_verifications
 
@@ -48,9 +51,7 @@ def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabili
     for run in held_runs():
         click.echo(f"• run {run.run_id} keeps a stack up; `gonogo down` ends it")
     if capabilities:
-        click.echo("\nWhat needs which capability (a stack without it leaves these unproven):")
-        for capability, identifiers in costs(find_verifications(content)).items():
-            click.echo(f"  {capability.value:<20} {', '.join(identifiers) or '-'}")
+        print_machine(find_verifications(content))
     if any(line.health is Health.BROKEN for line in lines):
         sys.exit(int(ExitCode.HARNESS_FAILED))
     starts = {"embedded runtime", "docker runtime"}
@@ -58,15 +59,18 @@ def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabili
         sys.exit(int(ExitCode.HOLD))
 
 
-def _try(stack: str, runtime: str, content: tuple[Path, ...]) -> None:
+def _try(stack: str, runtime: str, content: tuple[Path, ...], *, capabilities: bool) -> None:
     """Try a stack's contract."""
     from gonogo.engine.inputs import RunOptions
     from gonogo.engine.run import Observer
-    from gonogo.engine.trial import Fit, fits, try_stack
+    from gonogo.engine.trial import Fit, Look, fits, try_stack
+    from gonogo.spec.content import find_verifications
 
     signs = {Fit.FITS: "✓", Fit.DIFFERS: "✗", Fit.UNPROVEN: "?", Fit.UNTRIED: "-"}
     options = RunOptions(stack=stack, runtime=runtime, content=content, command="gonogo doctor")
-    tried = try_stack(options, Observer(progress=lambda line: click.echo(line, err=True)))
+    needed = find_verifications(content) if capabilities else {}
+    look: Look | None = (lambda started, mask: print_tried(started, needed, mask)) if capabilities else None
+    tried = try_stack(options, Observer(progress=lambda line: click.echo(line, err=True)), look)
     width = max(len(one.what) for one in tried) if tried else 0
     for one in tried:
         remedy = f"  → {one.remedy}" if one.remedy else ""

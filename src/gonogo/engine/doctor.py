@@ -6,18 +6,15 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 
 from gonogo.core.errors import GonogoError
-from gonogo.core.outcome import Capability
 from gonogo.core.quantity import format_bytes
-from gonogo.engine.plan import needed_capabilities
 from gonogo.rundir.state import scratch_root, state_root
-from gonogo.spec.content import Verification
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.runtimes import RUNTIMES
 
@@ -104,12 +101,3 @@ def _folder(what: str, folder: Path) -> Line:
             remedy=f"needs to be writable and {format_bytes(DISK_NEEDED_BYTES)} free",
         )  # fmt: skip
     return Line(health=Health.GOOD, what=f"{what} folder", found=f"{folder} ({format_bytes(free)} free)")
-
-
-def costs(verifications: Mapping[str, Verification]) -> dict[Capability, list[str]]:
-    """Which verifications each capability is needed for: what a stack without it leaves unproven."""
-    table: dict[Capability, list[str]] = {capability: [] for capability in Capability}
-    for identifier, verification in verifications.items():
-        for capability in needed_capabilities(verification):
-            table[capability].append(identifier)
-    return table

@@ -22,6 +22,7 @@ from gonogo.stacks.contract import Application, Hit, application_of, questions_o
 from gonogo.stacks.exchange import Answer, check_path, fill, fill_path, select
 from gonogo.stacks.interfaces import Stack
 
+Look = Callable[[Stack, Callable[[str], str]], None]
 QUESTION = "What is this about?"  # where no corpus says what can be asked
 K = 3
 EXCERPT = 160  # characters of an answer that are shown
@@ -60,8 +61,11 @@ class Trial:
     remedy: str = ""
 
 
-def try_stack(options: RunOptions, observer: Observer) -> list[Trial]:
-    """Start (or attach to) a stack and try its contract. Raises UsageError, Interrupted."""
+def try_stack(options: RunOptions, observer: Observer, look: Look | None = None) -> list[Trial]:
+    """Start (or attach to) a stack and try its contract. Raises UsageError, Interrupted.
+
+    `look` is shown the stack while it runs, and what masks the run's secrets.
+    """
     interruption = Interruption()
     with tempfile.TemporaryDirectory(prefix="gonogo-doctor-") as folder:
         inputs = read_inputs(replace(options, out=Path(folder) / "run"))
@@ -77,6 +81,8 @@ def try_stack(options: RunOptions, observer: Observer) -> list[Trial]:
                 for one in trials(stack):
                     tried.append(one)
                     interruption.check()
+                if look is not None:
+                    look(stack, mask)
             finally:
                 stack.close()
     return [replace(one, found=mask(one.found), remedy=mask(one.remedy)) for one in tried]
