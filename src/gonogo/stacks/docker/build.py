@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
@@ -52,7 +52,7 @@ def _key(declared: Mapping[str, Declared], site: DockerSite) -> str:
     for name, one in sorted(declared.items()):
         if one.kind_name == POSTGRES:
             image = site.images.find(one.parameters.image, site.deadline)
-            parts.append([name, image.id, without(one, "standbys", "image", "settings", "disk")])
+            parts.append([name, image.id, without(one, "standbys", "image", "settings", "disk", "container")])
         elif isinstance(one.kind, KeepingKind):
             parts.append([name, site.images.find(one.parameters.image, site.deadline).id])
     for name, one in sorted(seeding(declared).items()):
@@ -99,19 +99,22 @@ def _fill(one: Declared, site: DockerSite) -> None:
     """Migrate, by its command or by starting the service once, then seed."""
     parameters: HttpParameters = one.parameters
     if parameters.migrate:
-        _run(one, "migrate", parameters.migrate, site, MIGRATE_SECONDS)
+        run_once(one, "migrate", parameters.migrate, site, MIGRATE_SECONDS)
     else:
         start_service(one, site).close()
     if parameters.seed:
-        _run(one, "seed", parameters.seed.command, site, parameters.seed.timeout)
+        run_once(one, "seed", parameters.seed.command, site, parameters.seed.timeout)
 
 
-def _run(one: Declared, what: str, command: tuple[str, ...], site: DockerSite, seconds: float) -> None:
+def run_once(one: Declared, what: str, command: Sequence[str], site: DockerSite, seconds: float) -> None:
+    """Run a command of the service to its end. Raises StackError with the end of its output where it fails."""
     definition = Definition(
         service=f"{one.name}-{what}",
         image=application_image(one, site).id,
         command=command,
         environment=environment_of(one, site),
+        container=one.parameters.container,
+        folder=one.folder,
         mounts=packages_beside(one, site, command, application_image(one, site)),
     )
     try:

@@ -45,6 +45,16 @@ class Image:
     folder: str  # its working directory
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipe:
+    """What is built."""
+
+    file: Path
+    name: str
+    only_for_run: str
+    pull: PullPolicy
+
+
 def mirror_map() -> dict[str, str]:
     """Official name -> replacement, from GONOGO_IMAGES or the user's configuration. Raises UsageError."""
     named = os.environ.get(IMAGES)
@@ -90,6 +100,8 @@ class Images:
         self._tell = tell
         self._pulled: set[str] = set()
         self._pulling = threading.Lock()  # services that start side by side ask for one image once
+        self._built: dict[tuple[Path, str, str], Image] = {}
+        self._building = threading.Lock()
 
     def find(self, name: str, deadline: Deadline, pull: PullPolicy = "missing") -> Image:
         """The image by its official name, or by its digest: its replacement if there is one. Raises StackError.
@@ -157,13 +169,22 @@ class Images:
         """Build a Dockerfile of a folder, its bases (`pull` is about them) replaced by their mirrors.
 
         Raises StackError. `only_for_run`: an image of a changed source, removed with the run; others stay, for the next
-        build's sake.
+        build's sake. Built once a run: the same folder gives the same image.
         """
-        recipe = folder / dockerfile
+        key = (folder, dockerfile, only_for_run)
+        with self._building:
+            if key not in self._built:
+                recipe = _Recipe(file=folder / dockerfile, name=name, only_for_run=only_for_run, pull=pull)
+                self._built[key] = self._build(recipe, scratch, deadline)
+            return self._built[key]
+
+    def _build(self, wanted: _Recipe, scratch: Path, deadline: Deadline) -> Image:
+        recipe, name, only_for_run = wanted.file, wanted.name, wanted.only_for_run
+        folder = recipe.parent
         if not recipe.is_file():
-            raise StackError(f"{folder} has no {dockerfile}")
+            raise StackError(f"{folder} has no {recipe.name}")
         text = recipe.read_text()
-        bases = self._bases(text, deadline, pull)
+        bases = self._bases(text, deadline, wanted.pull)
         rewritten = scratch / f"{name.replace('/', '-')}.Dockerfile"
         rewritten.write_text(FROM.sub(lambda at: at["before"] + bases.get(at["image"], at["image"]), text))
         tag = None if only_for_run else f"{BUILT_NAME}/{name}:{hashlib.sha256(str(recipe).encode()).hexdigest()[:12]}"
@@ -183,7 +204,7 @@ class Images:
             rewritten.unlink(missing_ok=True)
         if before not in (None, built.id):
             self._forget(str(before))
-        return self._described(f"built from {folder.name}/{dockerfile} on {', '.join(bases)}", built)
+        return self._described(f"built from {folder.name}/{recipe.name} on {', '.join(bases)}", built)
 
     def _id_of(self, tag: str) -> str | None:
         from docker.errors import ImageNotFound  # noqa: PLC0415 - see engine.connect

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from psycopg.conninfo import make_conninfo
 
@@ -15,10 +11,10 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
 from gonogo.rundir.files import write_atomically
 from gonogo.stacks.docker.box import Box, Definition
-from gonogo.stacks.docker.engine import speaking
+from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
+from gonogo.stacks.docker.disk import DockerDisk
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.docker.storage import make_volume, remove_volume
 from gonogo.stacks.docker.tools import run_tool
 from gonogo.stacks.docker.volumes import base_backup, be_standby, data_folder
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
@@ -30,6 +26,7 @@ LOGS = "/tmp/postgresql-log"  # noqa: S108 - the container's own; not in the dat
 START_SECONDS = 90.0
 STOP_SECONDS = 60.0
 POLL_SECONDS = 0.02
+CALL_SECONDS = 30.0
 CONTROL_DATA_CHECKSUMS = 18  # the first major version whose initdb switches them on by itself
 
 # Settings that embedded servers need for their life among other processes of one host.
@@ -51,13 +48,18 @@ class DockerPostgres(SqlServer):
         settings: Mapping[str, str],
         group: Group,
         checksums: bool = True,
+        container: ContainerSpec = UNLIMITED,
+        folder: Path = Path("/"),
+        disk_bytes: float | None = None,
     ) -> None:
         super().__init__(name=name, port=site.port(), database=database, roles=roles, group=group)
         self.alias = name.replace("/", "-")  # its name in the network
         self.image = image
         self.pgdata = data_folder(image)
         self.major = int(image.environment.get("PG_MAJOR", "17").partition(".")[0])
-        self.volume = make_volume(site, name)
+        self.container = container
+        self.stack_folder = folder  # paths of `container.files` count from it
+        self.disk = DockerDisk(site, name, image, disk_bytes)
         self.standbys: Mapping[str, PostgresServer] = {}
         self.following: DockerPostgres | None = None
         self.synchronous_with: set[str] = set()  # as primary: members of which one must confirm each commit
@@ -65,7 +67,13 @@ class DockerPostgres(SqlServer):
         self._site = site
         self._checksums = checksums
         self._folder = site.scratch / f"{self.alias}.conf"
+        self._disk_bytes = disk_bytes
         self._box = self._new_box()
+
+    @property
+    def volume(self) -> str:
+        """Where its data lie."""
+        return self.disk.volume
 
     def _new_box(self) -> Box:
         admin = self.roles[Role.ADMIN]
@@ -86,6 +94,9 @@ class DockerPostgres(SqlServer):
             port=PORT,
             alias=self.alias,
             shared_memory_bytes=self._site.shared_memory_bytes,
+            container=self.container,
+            folder=self.stack_folder,
+            log_files=[f"{LOGS}/server.log"],
         )
         return Box(self._site, definition, port=self.port)
 
@@ -106,12 +117,10 @@ class DockerPostgres(SqlServer):
 
     def _collected(self) -> str:
         """The log collector's file; a container that is dead or paused has it, too."""
-        with suppress(StackError), speaking("no log file"):
-            chunks, _ = self._box.container.get_archive(f"{LOGS}/server.log")
-            with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
-                content = archive.extractfile(archive.getmembers()[0])
-                return content.read().decode(errors="replace") if content else ""
-        return ""
+        try:
+            return self._box.copy_out(f"{LOGS}/server.log").decode(errors="replace")
+        except StackError:
+            return ""
 
     def tool(
         self, name: str, arguments: Sequence[str], *, deadline: Deadline, stdout: Path | None = None
@@ -143,6 +152,7 @@ class DockerPostgres(SqlServer):
             limit.poll(self._answers_or_ended, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
         except DeadlineExceeded as error:
             raise StackError(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
+        self._box.await_healthy(deadline)
         if self.following is None:
             self.group.primary = self
 
@@ -175,13 +185,10 @@ class DockerPostgres(SqlServer):
 
     def let_standbys_connect(self) -> None:
         """Allow replication from the network: the image allows it from the container itself only."""
-        with speaking(f"{self.name} cannot be configured"):
-            script = f"echo '{REPLICATION_LINE}' >>\"$PGDATA/pg_hba.conf\""
-            done: Any = self._box.container.exec_run(
-                ["sh", "-c", script], user="postgres", environment={"PGDATA": self.pgdata}
-            )
+        script = ["sh", "-c", f"echo '{REPLICATION_LINE}' >>\"$1/pg_hba.conf\"", "gonogo", self.pgdata]
+        done = self._box.execute(script, user="postgres", deadline=Deadline.after(CALL_SECONDS))
         if done.exit_code:
-            raise StackError(f"{self.name}: pg_hba.conf cannot be written: {done.output.decode(errors='replace')}")
+            raise StackError(f"{self.name}: pg_hba.conf cannot be written: {done.stderr}")
         self.execute("SELECT pg_reload_conf()")
 
     def stop(self, deadline: Deadline) -> None:
@@ -193,7 +200,7 @@ class DockerPostgres(SqlServer):
     def discard(self) -> None:
         """End it at once and remove its data. Safe to call twice."""
         self._box.remove()
-        remove_volume(self._site, self.volume)
+        self.disk.remove()
 
     # --- faults and failover
 
@@ -225,7 +232,7 @@ class DockerPostgres(SqlServer):
         if self.is_running():
             raise StackError(f"{self.name} still runs: kill it before it rejoins")
         self.discard()
-        self.volume = make_volume(self._site, self.name)
+        self.disk = DockerDisk(self._site, self.name, self.image, self._disk_bytes)
         self._box = self._new_box()
         base_backup(self._site, self.image, self.volume, primary.variables(primary.alias), deadline)
         be_standby(self._site, self.image, self.volume, primary.conninfo_for(self.member), deadline)

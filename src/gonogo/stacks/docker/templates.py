@@ -29,7 +29,10 @@ class Filled(Protocol):
     """A stopped service whose volume a template keeps."""
 
     image: Image
-    volume: str
+
+    @property
+    def volume(self) -> str:
+        """The name of the volume."""
 
 
 class VolumeTemplates:

@@ -81,6 +81,7 @@ class DockerHttp:
         limit = deadline.within(self._life.start_seconds)
         try:
             limit.poll(self._is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} becomes ready")
+            self._box.await_healthy(deadline)
         except DeadlineExceeded:
             self.kill()
             raise StackError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from gonogo.stacks.local.templates import Templates, content_hash, held, key_of
 from gonogo.stacks.order import needed_by
 from gonogo.stacks.references import References
 from gonogo.stacks.services import Declared, EmbeddedKind, KeepingKind
-from gonogo.stacks.services.http import HttpParameters, environment_of, source_of, working_folder
+from gonogo.stacks.services.http import HttpParameters, local_environment, source_of, working_folder
 from gonogo.stacks.started import Started
 
 POSTGRES = "postgres"
@@ -54,7 +54,7 @@ def template_key(declared: Mapping[str, Declared], site: Site) -> str:
         if one.kind_name == POSTGRES:
             bindir = str(one.path(one.parameters.bindir)) if one.parameters.bindir else None
             version = find_binaries(bindir, site.account).version
-            parts.append([name, version, without(one, "standbys", "image", "settings", "disk")])
+            parts.append([name, version, without(one, "standbys", "image", "settings", "disk", "container")])
         elif isinstance(one.kind, KeepingKind):
             parts.append([name, one.kind.content(one)])
     for name, one in sorted(seeding(declared).items()):
@@ -146,15 +146,16 @@ def _fill(one: Declared, site: Site) -> None:
     """Migrate, by its command or by starting the service once, then seed."""
     parameters: HttpParameters = one.parameters
     if parameters.migrate:
-        _run(one, "migrate", parameters.migrate, site, MIGRATE_SECONDS)
+        run_once(one, "migrate", parameters.migrate, site, MIGRATE_SECONDS)
     else:
         _start(one, site).close()
     if parameters.seed:
-        _run(one, "seed", parameters.seed.command, site, parameters.seed.timeout)
+        run_once(one, "seed", parameters.seed.command, site, parameters.seed.timeout)
 
 
-def _run(one: Declared, what: str, command: tuple[str, ...], site: Site, seconds: float) -> None:
-    environment = {**minimal_environment(), **environment_of(one, site)}
+def run_once(one: Declared, what: str, command: Sequence[str], site: Site, seconds: float) -> None:
+    """Run a command of the service to its end. Raises StackError with the end of its output where it fails."""
+    environment = {**minimal_environment(), **local_environment(one, site)}
     folder = working_folder(one, site)
     log = site.run.scratch / f"{one.name}-{what}.log"
     child = site.spawn(

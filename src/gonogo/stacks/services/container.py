@@ -11,6 +11,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.docker.box import HOST, Box, Definition
+from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.interfaces import KillProof
@@ -33,6 +34,7 @@ class ContainerParameters(Spec):
     port: int | None = Field(default=None, ge=1, le=65535)  # that it listens on; published on 127.0.0.1 only
     ready: str | None = None  # a path there that answers 200 when it is ready; without it a connection is enough
     start_timeout: Seconds = 60.0
+    container: ContainerSpec = UNLIMITED  # limits, health, files …
 
     @model_validator(mode="after")
     def _one_source(self) -> ContainerParameters:
@@ -54,7 +56,7 @@ class PlainContainer:
         environment = site.references.resolve(parameters.environment, f"services.{self.name}.environment")
         definition = Definition(
             service=self.name, image=image.id, command=parameters.command or None, environment=environment,
-            port=parameters.port, alias=self.name,
+            port=parameters.port, alias=self.name, container=parameters.container, folder=declared.folder,
         )  # fmt: skip
         self._box = Box(site, definition)
         self._parameters = parameters
@@ -84,6 +86,7 @@ class PlainContainer:
             limit.poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers")
         except DeadlineExceeded as error:
             raise StackError(f"services.{self.name}: {error}\n{self.log_tail(TAIL_LINES)}") from None
+        self._box.await_healthy(deadline)
 
     def _answers(self) -> bool:
         if not self._box.is_running():
@@ -123,10 +126,12 @@ class ContainerKind:
         """Start it."""
         parameters: ContainerParameters = declared.parameters
         if parameters.image:
-            image = site.images.find(parameters.image, site.deadline)
+            image = site.images.find(parameters.image, site.deadline, parameters.container.pull)
         else:
             folder = declared.path(parameters.build or ".")
-            image = site.images.build(folder, name=declared.name, scratch=site.scratch, deadline=site.deadline)
+            image = site.images.build(
+                folder, name=declared.name, scratch=site.scratch, deadline=site.deadline, pull=parameters.container.pull
+            )
         service = PlainContainer(declared, image, site)
         try:
             service.start(site.deadline)

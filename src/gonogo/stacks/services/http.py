@@ -11,6 +11,7 @@ from pydantic import Field
 from gonogo.core.errors import MissingCapability, StackError, UsageError
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.docker.box import Definition
+from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.web import DockerHttp, Life
@@ -54,6 +55,7 @@ class HttpParameters(Spec):
     start_timeout: Seconds = 60.0
     stop_grace: Seconds = 10.0
     environment: dict[str, Text] = Field(default_factory=dict)
+    container: ContainerSpec = UNLIMITED  # docker
     url: str | None = None  # external
 
 
@@ -99,7 +101,7 @@ def local_service(declared: Declared, site: Site, *, name: str | None = None) ->
     program = Program(
         command=parameters.command,
         folder=working_folder(declared, site),
-        environment=environment_of(declared, site),
+        environment=local_environment(declared, site),
         ready=parameters.ready,
         start_seconds=parameters.start_timeout,
         stop_grace_seconds=parameters.stop_grace,
@@ -123,6 +125,7 @@ def container_service(declared: Declared, site: DockerSite, *, name: str | None 
         service=name or declared.name, image=image.id, port=port, alias=name or declared.name,
         command=command if command and tuple(command) != image.command else None,
         environment=environment_of(declared, site), mounts=packages_beside(declared, site, command, image),
+        container=parameters.container, folder=declared.folder,
     )  # fmt: skip
     life = Life(
         ready=parameters.ready, start_seconds=parameters.start_timeout, stop_grace_seconds=parameters.stop_grace
@@ -138,15 +141,16 @@ def application_image(declared: Declared, site: DockerSite) -> Image:
     parameters: HttpParameters = declared.parameters
     changed = site.application_source if parameters.source else None
     if parameters.image and changed is None:
-        return site.images.find(parameters.image, site.deadline)
+        return site.images.find(parameters.image, site.deadline, parameters.container.pull)
     if not parameters.build:
         what = f"{declared.name}: the docker runtime needs image:, or build: for a changed source"
         raise MissingCapability(what) if parameters.image else StackError(f"services.{what}")
     folder = declared.path(parameters.build)
     if changed is None:
         return site.images.build(
-            folder, name=declared.name, scratch=site.scratch, deadline=site.deadline, dockerfile=parameters.dockerfile
-        )
+            folder, name=declared.name, scratch=site.scratch, deadline=site.deadline,
+            dockerfile=parameters.dockerfile, pull=parameters.container.pull,
+        )  # fmt: skip
     if declared.path(parameters.source or "") != folder:
         raise MissingCapability(f"{declared.name}: a changed source is built only where build: and source: are one")
     return site.images.build(
@@ -189,6 +193,14 @@ def environment_of(declared: Declared, site: Site | DockerSite) -> dict[str, str
         declared.parameters.environment, f"services.{declared.name}.environment"
     )
     return resolved
+
+
+def local_environment(declared: Declared, site: Site) -> dict[str, str]:
+    """Its environment as a process of this host: an edited copy of the source finds what lies beside the original."""
+    environment = environment_of(declared, site)
+    if site.application_source is not None:
+        environment.setdefault("PYTHONPATH", str(declared.path(declared.parameters.workdir)))
+    return environment
 
 
 def source_of(declared: Declared, site: Site | DockerSite) -> Path | None:

@@ -11,6 +11,7 @@ from pydantic import Field
 from gonogo.spec.base import Spec
 from gonogo.stacks import openai_stub
 from gonogo.stacks.docker.box import Definition
+from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.web import EVERY_ADDRESS, DockerHttp, Life
 from gonogo.stacks.local.site import Site
@@ -27,6 +28,7 @@ class OpenaiStubParameters(Spec):
     """Keys of an openai_stub service. `behaviour`: as its control endpoint takes it, e.g. latency_seconds."""
 
     image: str = "python:3.12-slim"  # docker: any with Python 3.11 or later
+    container: ContainerSpec = UNLIMITED  # docker
     behaviour: dict[str, float | int | bool] = Field(default_factory=dict)
 
 
@@ -55,10 +57,10 @@ class OpenaiStubKind:
         command = ["python3", INSIDE, "--host", EVERY_ADDRESS, "--port", str(PORT)]
         if declared.parameters.behaviour:
             command += ["--settings", json.dumps(declared.parameters.behaviour)]
-        image = site.images.find(declared.parameters.image, site.deadline)
+        image = site.images.find(declared.parameters.image, site.deadline, declared.parameters.container.pull)
         definition = Definition(
             service=declared.name, image=image.id, command=command, port=PORT, alias=declared.name, user=NOBODY,
-            mounts={str(program): (INSIDE, "ro")},
+            mounts={str(program): (INSIDE, "ro")}, container=declared.parameters.container, folder=declared.folder,
         )  # fmt: skip
         life = Life(ready="/health", start_seconds=30, stop_grace_seconds=2)
         service = DockerHttp(name=declared.name, kind=declared.kind_name, site=site, definition=definition, life=life)

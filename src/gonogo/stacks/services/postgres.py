@@ -15,6 +15,7 @@ from pydantic import Field
 from gonogo.core.errors import MissingCapability, StackError, UsageError
 from gonogo.pg.sessions import session
 from gonogo.spec.base import Bytes, Seconds, Spec
+from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.server import PORT as CONTAINER_PORT
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
@@ -64,9 +65,11 @@ class PostgresParameters(Spec):
     database: str = "app"
     roles: RolesSpec = RolesSpec()
     extensions: tuple[str, ...] = ()
+    grants: dict[Literal["owner", "application"], tuple[str, ...]] = Field(default_factory=dict)  # roles it is in
     standbys: dict[str, StandbySpec] = Field(default_factory=dict)
     settings: dict[str, Text] = Field(default_factory=dict)
     checksums: bool = True
+    container: ContainerSpec = UNLIMITED  # docker: limits, health, files … of every server
     disk: Bytes | None = None  # the most that the primary's data may take; it lies in memory then
     dsn: str | None = None  # external: the administrator's connection, or the only one there is
     dsn_owner: str | None = None
@@ -163,13 +166,15 @@ def _references(servers: Sequence[SqlServer], addresses: Sequence[tuple[str, int
 def _containers(declared: Declared, site: DockerSite) -> list[DockerPostgres]:
     """The primary and, unless a template is being built, its standbys."""
     parameters: PostgresParameters = declared.parameters
-    image = site.images.find(parameters.image, site.deadline)
+    image = site.images.find(parameters.image, site.deadline, parameters.container.pull)
     roles, group = _roles(parameters, site), Group()
     standbys = () if site.building else parameters.standbys
     return [
         DockerPostgres(
             name=name, site=site, image=image, database=parameters.database, roles=roles,
             settings=parameters.settings, group=group, checksums=parameters.checksums,
+            container=UNLIMITED if site.building else parameters.container, folder=declared.folder,
+            disk_bytes=parameters.disk if name == declared.name and not site.building else None,
         )
         for name in (declared.name, *(f"{declared.name}/{one}" for one in standbys))
     ]  # fmt: skip

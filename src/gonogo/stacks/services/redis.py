@@ -11,6 +11,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.spec.base import Spec
 from gonogo.stacks.docker.box import Box, Definition
+from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.interfaces import KillProof
@@ -31,6 +32,7 @@ class RedisParameters(Spec):
     """Keys of a redis service."""
 
     image: str = "redis:7"
+    container: ContainerSpec = UNLIMITED  # docker
 
 
 class LocalRedis:
@@ -93,10 +95,13 @@ class DockerRedis:
 
     kind = "redis"
 
-    def __init__(self, name: str, image: Image, site: DockerSite) -> None:
-        self.name = name
-        command = ["redis-server", "--save", "", "--appendonly", "no"]
-        self._box = Box(site, Definition(service=name, image=image.id, command=command, port=PORT, alias=name))
+    def __init__(self, declared: Declared, image: Image, site: DockerSite) -> None:
+        self.name = name = declared.name
+        definition = Definition(
+            service=name, image=image.id, command=["redis-server", "--save", "", "--appendonly", "no"], port=PORT,
+            alias=name, container=declared.parameters.container, folder=declared.folder,
+        )  # fmt: skip
+        self._box = Box(site, definition)
         self.port = self._box.port
 
     def is_running(self) -> bool:
@@ -119,6 +124,7 @@ class DockerRedis:
             deadline.within(START_SECONDS).poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers")
         except DeadlineExceeded:
             raise StackError(f"{self.name} did not start\n{self.log_tail(10)}") from None
+        self._box.await_healthy(deadline)
 
     def kill(self) -> KillProof:
         """SIGKILL."""
@@ -166,8 +172,8 @@ class RedisKind:
 
     def docker(self, declared: Declared, site: DockerSite) -> Started:
         """Start a container of the image, without persistence."""
-        image = site.images.find(declared.parameters.image, site.deadline)
-        server = DockerRedis(declared.name, image, site)
+        image = site.images.find(declared.parameters.image, site.deadline, declared.parameters.container.pull)
+        server = DockerRedis(declared, image, site)
         server.start(site.deadline)
         references = {"url": f"redis://{declared.name}:{PORT}/0", "host": declared.name, "port": str(PORT)}
         return Started(
