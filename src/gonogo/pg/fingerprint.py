@@ -113,6 +113,13 @@ def take_fingerprint(
     return Fingerprint(algorithm=algorithm, tables=tables, sequences=sequences, objects=objects)
 
 
+def take_definitions(connection: Connection) -> Fingerprint:
+    """As `take_fingerprint`, of definitions alone: no rows, no sequences. Two such are compared like any others."""
+    with _snapshot(connection, None):
+        objects = _objects(connection, {"without": []})
+    return Fingerprint(algorithm="definitions", tables={}, sequences={}, objects=objects)
+
+
 @contextmanager
 def _snapshot(connection: Connection, exported: str | None) -> Iterator[None]:
     """A repeatable-read transaction in which values have one text form, whoever's session it is."""

@@ -220,6 +220,12 @@ class Stack(Protocol):
     def scratch_application(self, database: PostgresServer, deadline: Deadline) -> AbstractContextManager[HttpService]:
         """A second instance of the application whose database is `database`; removed on exit."""
 
+    def run_application(self, what: str, command: Sequence[str], database: PostgresServer, deadline: Deadline) -> None:
+        """Run a command of the application, such as its `migrate`, to its end, with `database` as its database.
+
+        Raises StackError with the end of its output where it fails; `what` is one word for it.
+        """
+
     def close(self) -> None:
         """Stop everything that this run started, newest first. Safe to call twice."""
 

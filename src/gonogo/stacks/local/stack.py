@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +12,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
 from gonogo.stacks.interfaces import HttpService, PostgresServer, Role, ScratchRequest, StackRequest
 from gonogo.stacks.local import cluster
+from gonogo.stacks.local.build import run_once
 from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates, key_of
@@ -25,6 +26,8 @@ from gonogo.stacks.started import Started
 
 class LocalStack(RunningStack):
     """Implements Stack."""
+
+    no_physical_restore = None
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class LocalStack(RunningStack):
 
     @contextmanager
     def scratch_postgres(self, request: ScratchRequest, deadline: Deadline) -> Iterator[PostgresServer]:
-        """A fresh server beside the data service's, from an empty template of its own."""
+        """A fresh server beside the data service's: from an empty template of its own, or from what `fill` restores."""
         source = self.postgres()
         assert isinstance(source, LocalPostgres)
         settings = {**source.settings, **request.settings, "archive_mode": "off"}
@@ -57,8 +60,13 @@ class LocalStack(RunningStack):
             database=source.database, roles=source.roles, settings=settings, group=Group(),
         )  # fmt: skip
         try:
-            self._start_empty(server, deadline)
-            prove_fresh(server, source)
+            if request.fill is not None:
+                request.fill(server.data)
+                self._site.account.own(server.data)
+                server.start(deadline)
+            else:
+                self._start_empty(server, deadline)
+                prove_fresh(server, source)
             yield server
         finally:
             server.discard()
@@ -103,6 +111,18 @@ class LocalStack(RunningStack):
         finally:
             service.close()
             shutil.rmtree(folder, ignore_errors=True)
+
+    def run_application(self, what: str, command: Sequence[str], database: PostgresServer, deadline: Deadline) -> None:
+        """A command of the contract's service, with every reference to the data service leading to `database`."""
+        if not isinstance(database, LocalPostgres):
+            raise StackError("a command of the application needs a database of the embedded runtime")
+        declared = self._declared.get(self.spec.contract.service)
+        if declared is None:
+            raise MissingCapability(f"the stack has no HTTP service {self.spec.contract.service!r}")
+        references = self._site.references.replaced(self.spec.data.service, references_of([database]))
+        site = replace(self._site, references=references, deadline=deadline)
+        self._scratch_number += 1
+        run_once(declared, f"{what}-{self._scratch_number}", command, site, deadline.remaining_seconds)
 
     def _fresh_folder(self, name: str) -> Path:
         self._scratch_number += 1
