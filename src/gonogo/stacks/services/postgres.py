@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import psycopg
 from psycopg import sql
@@ -187,6 +188,7 @@ def _start_containers(servers: list[DockerPostgres], parameters: PostgresParamet
         primary.let_standbys_connect()
         create_database(primary)
         _create_extensions(primary, parameters.extensions, primary.image.evidence)
+        _grant(primary, parameters.grants)
         return
     copies = [Copy(volume=primary.volume)]
     for standby in standbys:
@@ -241,6 +243,7 @@ def _start(primary: LocalPostgres, standbys: list[LocalPostgres], parameters: Po
         create_cluster(primary, site, checksums=parameters.checksums)
         where = f"PostgreSQL {primary.binaries.version} of {primary.binaries.bindir}"
         _create_extensions(primary, parameters.extensions, where)
+        _grant(primary, parameters.grants)
         return
     template = site.template / primary.name
     with ThreadPoolExecutor() as copying:  # side by side: the kernel's work on fresh pages is most of a start
@@ -308,6 +311,19 @@ def _create_extensions(server: SqlServer, names: Sequence[str], where: str) -> N
                 raise StackError(
                     f"services.{server.name}: extension {name} cannot be created in {where}: {reason}"
                 ) from error
+
+
+def _grant(server: SqlServer, grants: Mapping[str, Sequence[str]]) -> None:
+    """Make roles of the stack members of others. Raises StackError."""
+    with session(server.dsn(), timeout_seconds=60) as connection:
+        for role, groups in grants.items():
+            for group in groups:
+                names = sql.Identifier(group), sql.Identifier(server.role_name(Role(role)))
+                try:
+                    connection.execute(sql.SQL("GRANT {} TO {}").format(*names))
+                except psycopg.Error as error:
+                    reason = error.diag.message_primary or str(error)
+                    raise StackError(f"services.{server.name}: grants: {group}: {reason}") from error
 
 
 def _discard(servers: Sequence[LocalPostgres | DockerPostgres]) -> None:
