@@ -10,7 +10,7 @@ GATE ?=
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help gate test lint format selftest bench docs schemas lock wheel wheel-test bare-test clean
+.PHONY: help gate test lint format selftest bench docs schemas lock chroma wheel wheel-test bare-test clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ schemas: $(DEV) ## JSON schemas for editors (config/schema) and of run.json (rep
 lock: $(DEV) ## Resolve the dependencies again into requirements/*.txt (hashes, no addresses)
 	$(BIN)/python -m uv pip compile $(LOCK) $(LOCKED) --extra demo -o requirements/demo.txt
 	$(BIN)/python -m uv pip compile $(LOCK) $(LOCKED) --extra dev -o requirements/dev.txt
+
+chroma: ## ChromaDB's server for the embedded runtime, below the user's cache (config/stacks/personal.yaml runs it)
+	scripts/set-up-chroma
 
 wheel: $(DEV) ## Build the wheel into dist/
 	$(BIN)/python -m hatchling build -t wheel

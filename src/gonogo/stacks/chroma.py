@@ -95,10 +95,6 @@ class Chroma:
             dimensions=int(dimensions) if dimensions is not None else None,
         )  # fmt: skip
 
-    def count(self, collection: Collection) -> int:
-        """How many vectors it says that it holds."""
-        return int(self._ask("GET", f"{self._of(collection)}/count"))
-
     def records(self, collection: Collection, *, vectors: bool = False) -> Iterator[Record]:
         """Everything in a collection, page by page. Raises NotMeasurable for one that is too large to read."""
         include = ["documents", *(["embeddings"] if vectors else [])]

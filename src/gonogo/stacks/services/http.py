@@ -164,13 +164,14 @@ def packages_beside(
 ) -> dict[str, tuple[str, str]]:
     """The Python package that a command names and that lies in workdir but not in the image: mounted beside its own.
 
-    A package that breaks another one on purpose (NAME_defects) brings that one with it.
+    A package that breaks another one on purpose (NAME_defects) brings that one with it, and others of its kind.
     """
     if tuple(command) == image.command or "-m" not in command[:-1]:
         return {}
     name = command[command.index("-m") + 1].partition(".")[0]
     mounts: dict[str, tuple[str, str]] = {}
-    for package in dict.fromkeys((name, name.removesuffix("_defects"))):
+    beside = sorted(one.name for one in declared.path(declared.parameters.workdir).glob("*_defects"))
+    for package in (name, name.removesuffix("_defects"), *beside) if name.endswith("_defects") else (name,):
         mounts |= _package_beside(declared, site, package, image)
     return mounts
 
