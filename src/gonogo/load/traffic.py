@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import resource
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.load.wire import PlannedRequest, Traffic
+from gonogo.spec.contract import ContractSpec
+from gonogo.spec.references import substitute
 from gonogo.spec.verification import LoadSpec, TrafficSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Question, application_of, questions_of
-from gonogo.stacks.exchange import fill, fill_path
 
+WRITES = ("ingest", "chat")
+LOAD_TEXT = "Stored by gonogo under load."
 QUESTIONS = 40  # more would only make the preparation longer
 IN_FLIGHT_AT_LEAST = 64
 IN_FLIGHT_MARGIN = 2.0  # a service that answers nothing at all must not run into the limit
@@ -40,28 +42,44 @@ def asked_questions(context: Context, seed: int) -> tuple[Question, ...]:
     return tuple(random.Random(seed).sample(questions, QUESTIONS))  # noqa: S311 - traffic, not cryptography
 
 
-def search_requests(
-    application: Application, resolve: Callable[[str], str], questions: Sequence[Question], k: int
+def planned(
+    application: Application, name: str, tenant: str | None, *, key: str, known: str | None = None, **values: Any
+) -> PlannedRequest:
+    """A request of the contract as a tenant sends it. Raises MissingCapability where the contract has none of it."""
+    application.spec(name)
+    caller = application.callers.of(tenant)
+    request = caller.of(application.prepare(name, caller, values))
+    return PlannedRequest(
+        name=name,
+        key=key,
+        method=request.method,
+        path=request.path,
+        headers=request.headers,
+        body=None if request.body is None else request.body.decode(),  # whatever its type, it was made of texts
+        known=known,
+        who=caller.who if caller.token is not None else None,
+        token=caller.token,
+    )
+
+
+def requests_of(
+    application: Application, names: Sequence[str], questions: Sequence[Question], k: int
 ) -> tuple[PlannedRequest, ...]:
-    """One search for every question, as its tenant. Raises MissingCapability where the contract has no search."""
-    spec = application.spec("search")
-    planned = []
-    for one in questions:
-        values = {"query": one.question, "k": k}
-        body = fill(spec.json_, values)
-        own = {name: resolve(value) for name, value in spec.headers.items()}
-        planned.append(
-            PlannedRequest(
-                name="search",
-                key=one.id,
-                method=spec.method,
-                path=fill_path(spec.path, values),
-                headers={**application.tenant_headers(one.tenant), **own},
-                body=None if body is None else json.dumps(body),
-                known=one.document,
-            )
-        )
-    return tuple(planned)
+    """For every question a request of each name, as its tenant: a search or a chat that asks it, a document to store.
+
+    Raises MissingCapability where the contract has none.
+    """
+    made = []
+    for name in names:
+        for one in questions:
+            key = one.id if name == "search" else f"{name}-{one.id}"
+            known = one.document if name == "search" else None
+            values = {
+                "query": one.question, "k": k, "message": one.question, "session": f"gonogo-load-{one.id}",
+                "id": f"gonogo-load-{one.id}", "title": f"Load {one.id}", "text": f"{LOAD_TEXT} {one.question}",
+            }  # fmt: skip
+            made.append(planned(application, name, one.tenant, key=key, known=known, **values))
+    return tuple(made)
 
 
 def traffic_of(
@@ -71,11 +89,13 @@ def traffic_of(
     gentle = context.stack.runtime == "external" and Capability.WRITE not in context.stack.capabilities
     if gentle and profile.arrivals.rate > context.stack.spec.gentle_load:
         raise MissingCapability(f"what is only read gets {context.stack.spec.gentle_load:g} requests a second at most")
+    names = list(parameters.requests)
+    _refuse_writing(names, context)
     with application_of(context.stack) as application:
-        spec = application.spec("search")
         questions = asked_questions(context, parameters.seed)
-        requests = search_requests(application, context.stack.resolve, questions, parameters.k)
-        base_url = application.base_url
+        requests = requests_of(application, names, questions, parameters.k)
+        base_url, contract = application.base_url, application.contract
+        captured = {who: values for who, values in application.callers.keyring.captured.items() if who is not None}
     return Traffic(
         base_url=base_url,
         requests=requests,
@@ -86,11 +106,26 @@ def traffic_of(
         timeout_seconds=parameters.timeout,
         in_flight_limit=in_flight_limit(profile.arrivals.rate, parameters.timeout),
         samples=str(samples),
-        hits=spec.hits,
-        hit=spec.hit,
+        reads={name: application.spec(name).model_dump(by_alias=True, exclude_none=True) for name in names},
+        contract=_callers(contract, context.stack.resolve) if any(one.token for one in requests) else {},
+        captured=captured,
+        weights=parameters.requests,
         gentle=gentle,
         options=parameters.options,
     )
+
+
+def _refuse_writing(names: Sequence[str], context: Context) -> None:
+    """Raises MissingCapability where a load would write to a stack that is only read."""
+    writing = [name for name in names if name in WRITES]
+    if writing and Capability.WRITE not in context.stack.capabilities:
+        raise MissingCapability(f"{' and '.join(writing)} would write, and this stack is not written to")
+
+
+def _callers(contract: ContractSpec, resolve: Callable[[str], str]) -> dict[str, Any]:
+    """The callers of a contract without the references of the stack file: what a login needs."""
+    written = contract.model_dump(by_alias=True, exclude_none=True, include={"auth", "tenants"})
+    return cast("dict[str, Any]", substitute(written, lambda name: resolve(f"${{{name}}}")))
 
 
 def in_flight_limit(rate: float, timeout_seconds: float) -> int:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import locust  # first: it replaces blocking calls of the standard library, and what is imported later must see that
 
 # isort: split
-import json
+import dataclasses
 import os
 import random
 import sys
@@ -33,11 +33,17 @@ from geventhttpclient import HTTPClient  # Locust's own client, without its cook
 from gonogo.core.errors import NotMeasurable
 from gonogo.load.arrivals import arrival_times
 from gonogo.load.wire import SPEC_VARIABLE, TIMEOUT, Finished, Line, PlannedRequest, Sample, Started, Traffic, line_of
-from gonogo.stacks.exchange import select
+from gonogo.spec.contract import ContractSpec, RequestSpec
+from gonogo.stacks.credentials import Credentials, Identity, Keyring
+from gonogo.stacks.encoding import Prepared
+from gonogo.stacks.exchange import Answer
+from gonogo.stacks.reading import hits_in, id_in, said_in
+from gonogo.stacks.sse import checked
 
 LEAD_SECONDS = 0.1  # between the announcement and the first possible request
 JOIN_MARGIN_SECONDS = 2.0
 # What an answer of another shape makes its reader raise; without a sample of it, it would not be counted as an error.
+UNAUTHORIZED = 401
 UNREADABLE = (NotMeasurable, ValueError, TypeError, LookupError, AttributeError)
 
 
@@ -62,6 +68,9 @@ class OpenModelUser(locust.User):
             connection_timeout=self.traffic.timeout_seconds,
             network_timeout=self.traffic.timeout_seconds,
         )
+        self._reads = {name: RequestSpec.model_validate(spec) for name, spec in self.traffic.reads.items()}
+        self._names = [name for name in self.traffic.weights if any(one.name == name for one in self.traffic.requests)]
+        self._callers = self._credentials()
         environment.events.test_stopping.add_listener(lambda **_: self._stopping.set())
         environment.events.cpu_warning.add_listener(self._count_cpu_warning)
 
@@ -69,19 +78,32 @@ class OpenModelUser(locust.User):
 
     def choose(self, number: int) -> PlannedRequest:  # noqa: ARG002 - for those who override it
         """The request to send as the `number`-th (from 0)."""
-        return self.random.choice(self.traffic.requests)
+        if len(self._names) < 2:
+            return self.random.choice(self.traffic.requests)
+        weights = [self.traffic.weights[name] for name in self._names]
+        (name,) = self.random.choices(self._names, weights)
+        return self.random.choice([one for one in self.traffic.requests if one.name == name])
 
     def judge(self, request: PlannedRequest, body: bytes) -> tuple[bool | None, tuple[str, ...]]:
         """Whether a successful answer is right (None: nobody knows), and the keys of what it holds.
 
         Raises NotMeasurable or ValueError for an answer that cannot be read.
         """
-        if self.traffic.hits is None:
+        spec = self._reads.get(request.name)
+        if spec is None:
             return None, ()
-        hits = select(self.traffic.hits, json.loads(body), request.name)
-        documents = [str(self._part(hit, "document", request)) for hit in hits]
-        chunks = tuple(str(self._part(hit, "chunk", request)) for hit in hits) if "chunk" in self.traffic.hit else ()
-        return (None if request.known is None else request.known in documents), chunks
+        answer = Answer(request=request.name, status=200, headers={}, body=body, started=0.0, seconds=0.0)
+        if request.name == "chat":
+            said_in(spec, answer)
+            return None, ()
+        if request.name == "ingest":
+            id_in(spec, answer, request.key)
+            return None, ()
+        if "document" not in spec.hit:
+            return None, ()
+        hits = hits_in(spec, answer)
+        chunks = tuple(hit.chunk for hit in hits if hit.chunk is not None)
+        return (None if request.known is None else request.known in [hit.document for hit in hits]), chunks
 
     # --- dispatching
 
@@ -131,13 +153,13 @@ class OpenModelUser(locust.User):
 
     def _send(self, request: PlannedRequest, intended: float) -> None:
         sent = time.monotonic()
-        status, body, error = self._exchange(request)
+        answer, error = self._answered(request)
         ended = time.monotonic()
         correct: bool | None = None
         returned: tuple[str, ...] = ()
-        if status is not None and not error:
+        if not error:
             try:
-                correct, returned = self.judge(request, body)
+                correct, returned = self.judge(request, answer.body)
             except UNREADABLE:
                 error = "unreadable"
         sample = Sample(
@@ -147,15 +169,13 @@ class OpenModelUser(locust.User):
             sent_s=sent,
             ended_s=ended,
             ok=not error,
-            status=status,
+            status=answer.status,
             error=error,
             correct=correct,
             returned=returned,
-            size_bytes=len(body),
+            size_bytes=len(answer.body),
         )
         self._write(sample)
-        if self.traffic.gentle and sample.rate_limited:
-            self._stopping.set()
         self.environment.events.request.fire(
             request_type=request.method,
             name=request.name,
@@ -165,24 +185,65 @@ class OpenModelUser(locust.User):
             context={},
         )
 
-    def _exchange(self, request: PlannedRequest) -> tuple[int | None, bytes, str]:
-        """Status, body and what went wrong, within the time limit of one request."""
-        headers = {**request.headers, **({"Content-Type": "application/json"} if request.body is not None else {})}
+    def _answered(self, request: PlannedRequest) -> tuple[Answer, str]:
+        """The answer and what is wrong with it, "" where nothing is. After a 401 a login is made again, once."""
+        prepared = Prepared(
+            method=request.method, path=request.path, headers=request.headers,
+            body=None if request.body is None else request.body.encode(),
+        )  # fmt: skip
+        answer = self._exchange(prepared)
+        if answer.status == UNAUTHORIZED and request.token is not None:
+            answer = self._again(request, prepared) or answer
+        spec = self._reads.get(request.name)
+        try:
+            answer = checked(answer, spec) if spec is not None else answer
+        except NotMeasurable:
+            return answer, "unreadable"
+        if answer.status is None:
+            return answer, answer.error
+        return answer, "" if answer.ok else "broken stream" if answer.broken else f"status {answer.status}"
+
+    def _again(self, request: PlannedRequest, prepared: Prepared) -> Answer | None:
+        """The answer after another login; None where that gives no token."""
+        try:
+            caller = self._callers.renewed(Identity(who=request.who, token=request.token))
+        except NotMeasurable:
+            return None
+        if caller is None:
+            return None
+        replaced = {name.lower() for name in caller.headers}
+        kept = {name: value for name, value in prepared.headers.items() if name.lower() not in replaced}
+        return self._exchange(dataclasses.replace(prepared, headers={**kept, **caller.headers}))
+
+    def _exchange(self, request: Prepared) -> Answer:
+        """What comes back within the time limit of one request."""
+        started = time.monotonic()
+        status: int | None = None
+        headers, body, error = dict[str, str](), b"", ""
         try:
             with gevent.Timeout(self.traffic.timeout_seconds):
                 response = self._client.request(
-                    request.method, self._prefix + request.path, (request.body or "").encode(), headers
+                    request.method, self._prefix + request.path, request.body or b"", dict(request.headers)
                 )
+                status = int(response.status_code)
+                headers = {name.lower(): value for name, value in response.items()}
                 body = bytes(response.read())
         except gevent.Timeout:
-            return None, b"", TIMEOUT
-        except Exception as error:  # noqa: BLE001 - whatever the client raises, the request has failed
-            return None, b"", kind_of(error)
-        status = int(response.status_code)
-        return status, body, "" if 200 <= status < 300 else f"status {status}"
+            status, error = None, TIMEOUT
+        except Exception as failure:  # noqa: BLE001 - whatever the client raises, the request has failed
+            status, error = None, kind_of(failure)
+        return Answer(
+            request=request.title, status=status, headers=headers, body=body, error=error,
+            started=started, seconds=time.monotonic() - started,
+        )  # fmt: skip
 
-    def _part(self, hit: Any, name: str, request: PlannedRequest) -> Any:
-        return select(self.traffic.hit[name], hit, request.name)[0]
+    def _credentials(self) -> Credentials:
+        """Who sends: for those whose login must be made again. Its references were replaced by gonogo."""
+        keyring = Keyring()
+        for who, values in self.traffic.captured.items():
+            keyring.captured[who].update(values)
+        contract = ContractSpec.model_validate(self.traffic.contract)
+        return Credentials(contract, str, keyring, self.traffic.base_url, self._exchange)
 
     def _write(self, line: Line) -> None:
         self._lines.write(line_of(line))

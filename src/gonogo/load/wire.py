@@ -26,11 +26,17 @@ class PlannedRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
     known: str | None = None  # the document that a right answer holds
+    who: str | None = None  # whose login's token its headers hold
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
-    """What the generator is to do. `hits` and `hit` are JSONPaths into an answer, as in the contract."""
+    """What the generator is to do.
+
+    `reads` holds the requests of the contract by name, for reading their answers; `contract` what a login that is made
+    again needs; `weights` how often requests of a name are sent, beside those of other names.
+    """
 
     base_url: str
     requests: tuple[PlannedRequest, ...]
@@ -41,8 +47,10 @@ class Traffic:
     timeout_seconds: float  # of one request, from the instant at which it is sent
     in_flight_limit: int  # more requests than this never wait at the same time
     samples: str  # where to write
-    hits: str | None = None
-    hit: Mapping[str, str] = field(default_factory=dict)
+    reads: Mapping[str, Any] = field(default_factory=dict)
+    contract: Mapping[str, Any] = field(default_factory=dict)
+    captured: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # variables by tenant
+    weights: Mapping[str, float] = field(default_factory=dict)  # none: all requests alike
     gentle: bool = False  # the first 429 ends it: what is only read is not asked against its own limit
     options: Mapping[str, Any] = field(default_factory=dict)  # for a user's own locustfile
 

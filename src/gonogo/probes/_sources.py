@@ -1,7 +1,9 @@
 """What a step's answers are looked at for: the small language on the right of `observe:`.
 
-    status            the status, each one that came of several (`until`: the worst); 0 where no answer came
+    status            the status, each one that came of several (`until`: the worst); 0 where no answer came, or where
+                      a success broke off: a stream that was cut or that carries an error
     seconds           the time to the last byte, the longest of several
+    first_token       the time until a stream held its first text, the longest of several; unknown where none did
     p50, p95, p99     percentiles of the successes; unknown where there are none
     count 429         how many answers had that status
     answered_right    share of the corpus questions whose document was among the hits
@@ -31,6 +33,7 @@ from gonogo.core.observation import Observation, Scalar
 from gonogo.spec.contract import REQUESTS
 from gonogo.stacks.contract import Answer, Application
 from gonogo.stacks.exchange import fill, select
+from gonogo.stacks.sse import first_text_seconds
 
 Value = Scalar | tuple[str, ...]
 COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")
@@ -47,7 +50,10 @@ LEAKS: Mapping[str, re.Pattern[str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """The answers to one step for one call and identity; `right` counts the corpus questions answered right."""
+    """The answers to one step for one call and identity; `right` counts the corpus questions answered right.
+
+    `absent` says why there are none.
+    """
 
     subject: str
     call: str | None
@@ -55,6 +61,7 @@ class Exchange:
     application: Application
     values: Mapping[str, Any]
     right: int | None = None
+    absent: str = ""
 
     @property
     def last(self) -> Answer:
@@ -76,6 +83,10 @@ def check_source(source: str) -> None:
 
 def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Observation:
     """Look at an exchange. Raises NotMeasurable."""
+    if exchange.absent:
+        return Observation(
+            name=name, subject=exchange.subject, value=None, n=0, detail=exchange.absent, evidence=evidence
+        )
     match = COMPARISON.match(source)
     plain = match["source"] if match else source
     value = _look(plain, exchange)
@@ -91,7 +102,7 @@ def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Ob
         n=_samples(plain, exchange),
         load_sensitive=timed,
         evidence=evidence,
-        detail="" if exchange.last.status is not None else exchange.last.error,
+        detail=exchange.last.outcome if exchange.last.code == 0 else "",
     )
 
 
@@ -110,7 +121,7 @@ def _look(source: str, exchange: Exchange) -> Value:
     if word == "header":
         return exchange.last.headers.get(argument.lower(), "")
     if word == "count":
-        return sum(str(answer.status) == argument for answer in exchange.answers)
+        return sum(str(answer.code) == argument for answer in exchange.answers)
     if word == "error":
         paths = exchange.application.contract.errors
         if argument not in paths:
@@ -132,7 +143,7 @@ def _json(path: str, answer: Answer) -> Value:
 
 
 def _status(exchange: Exchange) -> Value:
-    statuses = [answer.status or 0 for answer in exchange.answers]
+    statuses = [answer.code for answer in exchange.answers]
     return 0 if 0 in statuses else max(statuses)
 
 
@@ -173,12 +184,29 @@ def _of_chat(part: str) -> Callable[[Exchange], Value]:
     """None where the chat failed. Raises MissingCapability where the contract does not say where to look."""
 
     def look(exchange: Exchange) -> Value:
-        answer, path = exchange.last, getattr(exchange.application.spec("chat"), part)
-        if path is None:
+        answer, spec = exchange.last, exchange.application.spec("chat")
+        path = getattr(spec, part)
+        if path is None and not (part == "answer" and spec.stream is not None):
             raise MissingCapability(f"the contract does not say where an answer to a chat holds its {part}")
-        return _json(path, answer) if answer.ok else None
+        if not answer.ok:
+            return None
+        if spec.stream is None:
+            return _json(path, answer)
+        said = exchange.application.said_in(answer)
+        return {"answer": said.text, "sources": said.sources, "turns": "" if said.turns is None else said.turns}[part]
 
     return look
+
+
+def _first_token(exchange: Exchange) -> Value:
+    """None where an answer did not come whole."""
+    spec = exchange.application.spec(exchange.call or "")
+    if spec.stream is None:
+        raise MissingCapability("the contract does not say that the answer is a stream")
+    if not all(answer.ok for answer in exchange.answers):
+        return None
+    seconds = [first_text_seconds(answer, spec) for answer in exchange.answers]
+    return None if None in seconds else max(one for one in seconds if one is not None)
 
 
 def _leaks(exchange: Exchange) -> Value:
@@ -186,8 +214,9 @@ def _leaks(exchange: Exchange) -> Value:
         return None
     text = exchange.last.text
     found = [kind for kind, pattern in LEAKS.items() if pattern.search(text)]
-    known = (exchange.application.tenant_headers(tenant) for tenant in exchange.application.contract.tenants)
-    if any(value in text for headers in known for value in headers.values()):
+    callers = exchange.application.callers
+    known = (callers.secrets_of(tenant) for tenant in exchange.application.contract.tenants)
+    if any(value and value in text for secrets in known for value in secrets.values()):
         found.append("credential")
     return tuple(found)
 
@@ -208,10 +237,11 @@ def _shape(path: str) -> str:
 
 
 PERCENTILES = ("p50", "p95", "p99")
-TIMES = ("seconds", *PERCENTILES)
+TIMES = ("seconds", "first_token", *PERCENTILES)
 SOURCES: Mapping[str, Callable[[Exchange], Value]] = {
     "status": _status,
     "seconds": _seconds,
+    "first_token": _first_token,
     "p50": _percentile(0.50),
     "p95": _percentile(0.95),
     "p99": _percentile(0.99),

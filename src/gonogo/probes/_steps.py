@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -15,13 +14,15 @@ from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.probes._sources import Exchange, check_source
 from gonogo.spec.base import Bytes, Seconds, Spec
-from gonogo.spec.contract import REQUESTS
+from gonogo.spec.contract import RARER, REQUESTS, SendSpec
 from gonogo.stacks.contract import Answer, Application, Question, application_of, questions_of
-from gonogo.stacks.exchange import fill, fill_path, select
+from gonogo.stacks.credentials import Identity
+from gonogo.stacks.encoding import JSON, Prepared, prepared
+from gonogo.stacks.exchange import fill, first
 from gonogo.stacks.interfaces import Stack
 
 OWNER, OTHER, NOBODY, STRANGER, LIMITED = "owner", "other", "nobody", "stranger", "limited"
-WRITES = ("ingest", "delete")
+WRITES = ("ingest", "delete", "archive", "retention")
 VALUES = ("id", "title", "text", "query", "k", "session", "message")
 CUT_OFF = ("RemoteProtocolError", "ReadError")  # perhaps a kept connection that the service was just closing
 CLEAN_UP_SECONDS = 10.0
@@ -68,9 +69,10 @@ class StepSpec(Spec):
     def _one_request(self) -> StepSpec:
         if (self.call is None) is (self.send is None):
             raise ValueError("a step needs either `call` (a request of the contract) or `send` (METHOD /path)")
-        unknown = [name for name in self.calls if name not in REQUESTS]
+        known = (*REQUESTS, *RARER)
+        unknown = [name for name in self.calls if name not in known]
         if unknown:
-            raise ValueError(f"unknown request {', '.join(unknown)}; the contract knows: {', '.join(REQUESTS)}")
+            raise ValueError(f"unknown request {', '.join(unknown)}; the contract knows: {', '.join(known)}")
         if self.questions and self.call != "search":
             raise ValueError("`questions` of the corpus are asked by `call: search`")
         return self
@@ -125,12 +127,13 @@ class Conversation:
 
     def perform(self, step: StepSpec) -> Iterator[Exchange]:
         """Send a step's requests; one exchange for each call and identity. Captures as it goes."""
-        calls = [name for name in step.calls if self.application.declares(name)]
-        if step.calls and not calls:
-            raise MissingCapability(f"the contract declares no {', '.join(step.calls)} request")
+        calls = self._callable(step)
         named: list[str | None] = [*calls] or [None]
         for call in named:
             for identity in step.identities:
+                if call is not None and not self.application.declares(call):
+                    yield self._undeclared(step, call, identity)
+                    continue
                 self._refuse_writing(call, identity)
                 subject = _subject(step, call, identity)
                 if step.questions:
@@ -141,6 +144,22 @@ class Conversation:
                 yield Exchange(
                     subject=subject, call=call, answers=answers, application=self.application, values=dict(self.values)
                 )
+
+    def _callable(self, step: StepSpec) -> tuple[str, ...]:
+        """The requests of a step, without those that the application is said not to have. Raises MissingCapability."""
+        without = [name for name in step.calls if name in self.application.contract.without]
+        self.transcript += [f"{name}: left out, the contract says that the application has none" for name in without]
+        calls = tuple(name for name in step.calls if name not in without)
+        if step.calls and not any(self.application.declares(name) for name in calls):
+            raise MissingCapability(f"the contract declares no {', '.join(step.calls)} request")
+        return calls
+
+    def _undeclared(self, step: StepSpec, call: str, identity: str) -> Exchange:
+        """One of several requests that the contract does not name: the others must not answer for it."""
+        return Exchange(
+            subject=_subject(step, call, identity), call=call, answers=(), application=self.application,
+            values=dict(self.values), absent=f"the contract declares no {call} request (nor says `without: [{call}]`)",
+        )  # fmt: skip
 
     def _refuse_writing(self, call: str | None, identity: str) -> None:
         """A stack that is only read stays so, also where a check's file forgot its `effects`. Raises MissingCapability.
@@ -167,10 +186,10 @@ class Conversation:
 
     def _repeated(self, step: StepSpec, call: str | None, identity: str, subject: str) -> tuple[Answer, ...]:
         answers: list[Answer] = []
-        headers = self.headers_of(identity)
+        caller = self.caller(identity)
         while len(answers) < step.repeat and not (answers and answers[-1].status == step.until):
             self.deadline.check(f"the step {subject}")
-            answers.append(self._answered(subject, step, call, headers))
+            answers.append(self._answered(subject, step, call, caller))
         return tuple(answers)
 
     def _ask_questions(self, step: StepSpec, subject: str) -> Exchange:
@@ -178,8 +197,8 @@ class Conversation:
         answers, right = [], 0
         for question in _spread(questions_of(self.stack), step.questions):
             self.deadline.check(f"the step {subject}")
-            headers = self.headers_of(question.tenant)
-            answer = self._answered(subject, step, "search", headers, query=question.question)
+            caller = self.caller(question.tenant)
+            answer = self._answered(subject, step, "search", caller, query=question.question)
             answers.append(answer)
             found = [hit.document for hit in self.application.hits_of(answer)] if answer.ok else []
             right += question.document in found
@@ -192,17 +211,15 @@ class Conversation:
             right=right,
         )
 
-    def _answered(
-        self, subject: str, step: StepSpec, call: str | None, headers: Mapping[str, str], **own: Any
-    ) -> Answer:
+    def _answered(self, subject: str, step: StepSpec, call: str | None, caller: Identity, **own: Any) -> Answer:
         """One answer that says something. Raises NotMeasurable."""
-        answer = self._sent(step, call, headers, own)
+        answer = self._sent(step, call, caller, own)
         if answer.error.startswith(CUT_OFF):
             self._note(f"{subject} (sent again)", answer)
-            answer = self._sent(step, call, headers, own)
+            answer = self._sent(step, call, caller, own)
         if answer.rate_limited and 429 not in self.tolerated:
             self.deadline.sleep(self.application.patience_seconds(answer))
-            answer = self._sent(step, call, headers, own)
+            answer = self._sent(step, call, caller, own)
         self._note(subject, answer)
         if answer.rate_limited and 429 not in self.tolerated:
             raise NotMeasurable(f"{subject}: the application refused gonogo's own traffic with 429")
@@ -210,28 +227,17 @@ class Conversation:
             raise NotMeasurable(f"{subject}: {answer.request} was not answered: {answer.error}")
         return answer
 
-    def _sent(self, step: StepSpec, call: str | None, headers: Mapping[str, str], own: dict[str, Any]) -> Answer:
-        values = {**self.values, **({"filler": "gonogo " * (int(step.filler) // 7 + 1)} if step.filler else {})}
+    def _sent(self, step: StepSpec, call: str | None, caller: Identity, own: dict[str, Any]) -> Answer:
+        values = {**caller.variables, **self.values}
+        values |= {"filler": "gonogo " * (int(step.filler) // 7 + 1)} if step.filler else {}
         values |= {name: fill(value, values) for name, value in step.values.items()} | own
-        if call is not None:
-            spec = self.application.spec(call)
-            method, path, template, sent = spec.method, spec.path, spec.json_, {**spec.headers, **headers}
-        else:
-            assert step.send is not None
-            method, _, path = step.send.partition(" ")
-            template, sent = step.json_, dict(headers)
-        body = _body(step, template, values)
-        if body is not None:
-            sent.setdefault("Content-Type", "application/json")
-        sent |= {name: str(fill(value, values)) for name, value in step.headers.items()}
-        return self.application.send(
-            method,
-            fill_path(path, values),
-            headers=sent,
-            body=_pieces(body) if body is not None and step.chunked else body,
-            timeout_seconds=min(
-                step.timeout or self.application.timeout_seconds, self.deadline.remaining_seconds + 0.1
-            ),
+        limit = min(step.timeout or self.application.timeout_seconds, self.deadline.remaining_seconds + 0.1)
+        return self.application.deliver(
+            _request(step, call, self.application, caller, values),
+            caller,
+            reads=self.application.spec(call) if call is not None else None,
+            chunks=_pieces if step.chunked else None,
+            timeout_seconds=limit,
         )
 
     def _capture(self, step: StepSpec, call: str | None, answer: Answer) -> None:
@@ -242,37 +248,27 @@ class Conversation:
         for name, path in step.capture.items():
             if not answer.ok:
                 raise NotMeasurable(f"{answer.request} answered {answer.outcome}: there is no {name} to go on with")
-            self.values[name] = select(path, answer.json(), answer.request)[0]
+            self.values[name] = first(path, answer.json(), answer.request)
 
     def _note(self, subject: str, answer: Answer) -> None:
         text = answer.text[:TRANSCRIPT_CHARACTERS] or answer.error
         line = f"{subject}: {answer.request} -> {answer.outcome} in {1000 * answer.seconds:.1f} ms\n    {text}"
         self.transcript.append(line)
 
-    def headers_of(self, identity: str) -> dict[str, str]:
-        """How somebody identifies itself. Raises MissingCapability when the contract has no such one."""
-        contract, tenants = self.application.contract, list(self.application.contract.tenants)
+    def caller(self, identity: str) -> Identity:
+        """How somebody identifies itself. Raises MissingCapability when the contract has no such one, LoginFailed."""
+        callers, tenants = self.application.callers, list(self.application.contract.tenants)
         if identity == NOBODY:
-            return {}
+            return callers.nobody(next(iter(tenants), None))
         if identity == LIMITED:
-            if contract.rate_limited is None:
+            if (limited := callers.limited()) is None:
                 raise MissingCapability("the contract names no key whose rate limit may be used up (rate_limited)")
-            return {name: self.stack.resolve(value) for name, value in contract.rate_limited.headers.items()}
+            return limited
         wanted = {OWNER: 0, STRANGER: 0, OTHER: 1}.get(identity)
         if wanted is not None and len(tenants) <= wanted:
             raise MissingCapability(f"the contract declares {len(tenants)} tenants, {wanted + 1} are needed")
-        headers = self.application.tenant_headers(identity if wanted is None else tenants[wanted])
-        return {name: _wrong(value) for name, value in headers.items()} if identity == STRANGER else headers
-
-
-def _wrong(credential: str) -> str:
-    """A credential of the same form that nobody has.
-
-    >>> _wrong("Bearer s3cret").split()[0], "s3cret" in _wrong("Bearer s3cret")
-    ('Bearer', False)
-    """
-    scheme, space, _ = credential.rpartition(" ")
-    return f"{scheme}{space}nobody-{secrets.token_hex(16)}"
+        name = identity if wanted is None else tenants[wanted]
+        return callers.stranger(name) if identity == STRANGER else callers.of(name)
 
 
 def _subject(step: StepSpec, call: str | None, identity: str) -> str:
@@ -289,10 +285,22 @@ def _spread(questions: tuple[Question, ...], wanted: int) -> list[Question]:
     return list(questions[::step])[:wanted]
 
 
-def _body(step: StepSpec, template: Any, values: Mapping[str, Any]) -> bytes | None:
+def _request(
+    step: StepSpec, call: str | None, application: Application, caller: Identity, values: Mapping[str, Any]
+) -> Prepared:
+    """The request of a step: one of the contract, or its own; with the body and the headers that it gives itself."""
+    if call is not None:
+        request = application.prepare(call, caller, values)
+    else:
+        assert step.send is not None
+        request = prepared(SendSpec(request=step.send, json=step.json_), values)
     if step.body is not None:
-        return str(fill(step.body, values)).encode()
-    return None if template is None else jsonlib.dumps(fill(template, values)).encode()
+        kept = {name: value for name, value in request.headers.items() if name.lower() != "content-type"}
+        request = replace(request, body=str(fill(step.body, values)).encode(), headers={**kept, "Content-Type": JSON})
+    own = {name: str(fill(value, values)) for name, value in step.headers.items()}
+    theirs = {name.lower() for name in own}
+    kept = {name: value for name, value in request.headers.items() if name.lower() not in theirs}
+    return replace(request, headers={**kept, **own})
 
 
 def _pieces(body: bytes) -> Iterator[bytes]:

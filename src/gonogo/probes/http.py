@@ -73,8 +73,8 @@ def _seen(first: Observation, source: str, step: StepSpec, exchange: Exchange) -
     A step that goes on `until` a status waits for that one.
     """
     yield first
-    if source == "status" and step.until is None:
-        others = {answer.status or 0 for answer in exchange.answers} - {first.value}
+    if source == "status" and step.until is None and exchange.answers:
+        others = {answer.code for answer in exchange.answers} - {first.value}
         yield from (replace(first, value=status) for status in sorted(others))
 
 

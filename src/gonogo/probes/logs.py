@@ -13,6 +13,7 @@ from gonogo.core.outcome import Capability
 from gonogo.probes._steps import Conversation, StepSpec
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
+from gonogo.stacks.contract import application_of
 from gonogo.stacks.interfaces import Stack
 
 SHORTEST_SECRET = 8
@@ -92,9 +93,10 @@ def _unstructured(lines: list[str]) -> tuple[str, ...]:
 def _secrets(stack: Stack) -> dict[str, str]:
     """The secrets of this run by the name of their reference. Raises NotMeasurable when there are none to look for."""
     known = {name: value for name, value in stack.references.items() if name.startswith("generated.")}
-    for tenant, spec in stack.spec.contract.tenants.items():
-        for header, value in spec.headers.items():
-            known[f"{header} of {tenant}"] = stack.resolve(value).rpartition(" ")[2]  # without `Bearer`
+    with application_of(stack) as application:
+        for tenant in stack.spec.contract.tenants:
+            found = application.callers.secrets_of(tenant)
+            known |= {f"{name} of {tenant}": value for name, value in found.items()}
     known |= _passwords(stack)
     long_enough = {name: value for name, value in known.items() if len(value) >= SHORTEST_SECRET}
     if not long_enough:

@@ -134,7 +134,7 @@ def _worst(name: str, answers: list[Answer]) -> Iterator[Observation]:
     refused = [answer for answer in answers if answer.rate_limited]
     if refused:
         raise NotMeasurable(f"{refused[0].request} refused gonogo's own traffic with 429")
-    statuses = [answer.status or 0 for answer in answers]
+    statuses = [answer.code for answer in answers]
     worst = 0 if 0 in statuses else max(statuses)
     slowest = max(answer.seconds for answer in answers)
     yield Observation(name=f"{name}_status", value=worst, n=len(answers))
@@ -145,8 +145,10 @@ def _of_chat(answer: Answer, began: float) -> Iterator[Observation]:
     """How the chat ended: status 0 where it was given up without an answer."""
     if answer.rate_limited:
         raise NotMeasurable("chat refused gonogo's own traffic with 429")
+    if answer.failed:
+        raise NotMeasurable(f"chat answered {answer.outcome}: a refusal inside a stream has no status to be judged by")
     seconds = time.monotonic() - began if answer.status is None else answer.seconds
-    yield Observation(name="chat_status", value=answer.status or 0, n=1, detail=answer.error)
+    yield Observation(name="chat_status", value=answer.code, n=1, detail=answer.outcome if answer.code == 0 else "")
     yield Observation(name="chat_seconds", value=seconds, unit="s", n=1, load_sensitive=True)
     yield Observation(name="retry_after", value=answer.headers.get("retry-after", ""), n=1)
     kind = answer.headers.get("content-type", "").partition(";")[0]
@@ -169,7 +171,7 @@ def _afterwards(
         seconds = limit.poll(answered, every_seconds=0.25, what="chat answers again") - healed
     except DeadlineExceeded:
         seconds = time.monotonic() - healed
-    yield Observation(name="chat_status_afterwards", value=answers[-1].status or 0, n=len(answers))
+    yield Observation(name="chat_status_afterwards", value=answers[-1].code, n=len(answers))
     yield Observation(name="recovery_seconds", value=seconds, unit="s", n=len(answers), load_sensitive=True)
 
 

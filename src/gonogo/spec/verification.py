@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
@@ -12,6 +12,7 @@ from gonogo.spec.base import PerSecond, Seconds, Spec
 from gonogo.spec.defect import DefectSpec
 from gonogo.spec.expectation import ExpectationSpec
 
+LOADS = ("search", "chat", "ingest")
 COVERS = re.compile(r"^[A-M]\d{1,2}$")
 
 
@@ -80,12 +81,23 @@ class Arrivals(Spec):
 
 
 class TrafficSpec(Spec):
-    """What a load's users ask for. `options` is handed to a locustfile of one's own as it stands."""
+    """What a load's users ask for. `options` is handed to a locustfile of one's own as it stands.
 
+    `requests` weighs the contract's requests: `{search: 8, chat: 1}`. `ingest` and `chat` write.
+    """
+
+    requests: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=lambda: {"search": 1.0}, min_length=1)
     k: int = Field(default=10, ge=1)
     timeout: Seconds = 10.0
     seed: int = 1
     options: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("requests")
+    @classmethod
+    def _requests_that_can_be_made(cls, requests: dict[str, float]) -> dict[str, float]:
+        if unknown := [name for name in requests if name not in LOADS]:
+            raise ValueError(f"unknown request {', '.join(unknown)}; a load knows: {', '.join(LOADS)}")
+        return requests
 
 
 class LoadSpec(VerificationSpec):

@@ -5,34 +5,26 @@ from __future__ import annotations
 import json as jsonlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
-from gonogo.core.errors import MissingCapability, UsageError
+from gonogo.core.errors import MissingCapability
 from gonogo.spec.contract import ContractSpec, RequestSpec
-from gonogo.stacks.exchange import Answer, fill, fill_path, select
+from gonogo.stacks.credentials import Credentials, Identity, Keyring, LoginFailed
+from gonogo.stacks.encoding import Prepared, prepared, resolved
+from gonogo.stacks.exchange import Answer
 from gonogo.stacks.interfaces import HttpService, Stack
-
-if TYPE_CHECKING:
-    import httpx
+from gonogo.stacks.reading import Hit, Said, hits_in, id_in, said_in
+from gonogo.stacks.receiving import Receiving
+from gonogo.stacks.sse import checked
 
 __all__ = ["Answer", "Application", "ChatAnswer", "Hit", "Question", "SearchAnswer", "application_of", "questions_of"]
 
 TIMEOUT_SECONDS = 10.0
 LONGEST_PATIENCE_SECONDS = 5.0  # how long a 429 that gonogo earned itself is waited for
 KEEPALIVE_SECONDS = 1.0  # shorter than any server's own: a connection is not used in the instant it is closed
-BODY_LIMIT_BYTES = 16 * 2**20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One result of a search."""
-
-    document: str
-    chunk: str | None = None
-    text: str = ""
-    score: float | None = None
+UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +53,7 @@ class Application:
         contract: ContractSpec,
         resolve: Callable[[str], str],
         *,
+        keyring: Keyring | None = None,
         timeout_seconds: float = TIMEOUT_SECONDS,
     ) -> None:
         import httpx  # noqa: PLC0415 - 0.1 s that listing and planning need not pay
@@ -68,7 +61,8 @@ class Application:
         self.base_url = base_url.rstrip("/")
         self.contract = contract
         self.timeout_seconds = timeout_seconds
-        self._resolve = resolve
+        self.callers = Credentials(contract, resolve, keyring or Keyring(), self.base_url, self._sent)
+        self.resolve = resolve
         self._client = httpx.Client(
             verify=base_url.startswith("https"),  # no certificates are loaded where none are needed
             trust_env=False,
@@ -92,7 +86,6 @@ class Application:
         method: str,
         path: str,
         *,
-        tenant: str | None = None,
         headers: Mapping[str, str] | None = None,
         json: Any = None,
         body: bytes | Iterable[bytes] | None = None,
@@ -101,36 +94,48 @@ class Application:
         """Send one request; an iterable body is sent chunked. Never raises for what the service does."""
         import httpx  # noqa: PLC0415 - see __init__
 
-        request, limit = f"{method} {path}", timeout_seconds or self.timeout_seconds
-        sent = {
-            **self.tenant_headers(tenant),
-            **{name: self._resolve(value) for name, value in (headers or {}).items()},
-        }
+        limit = timeout_seconds or self.timeout_seconds
         content: dict[str, Any] = {"json": json} if json is not None else {"content": body}
-        started = time.monotonic()
+        receiving = Receiving(request=f"{method} {path}", limit_seconds=limit)
+        sent = dict(headers or {})
         try:
             with self._client.stream(method, self.base_url + path, headers=sent, timeout=limit, **content) as response:
-                received = _read(response, started + limit)
-                return Answer(
-                    request=request,
-                    status=response.status_code,
-                    headers={name.lower(): value for name, value in response.headers.items()},
-                    body=received,
-                    started=started,
-                    seconds=time.monotonic() - started,
-                )
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            seconds = time.monotonic() - started
-            return Answer(request=request, headers={}, error=reason, started=started, seconds=seconds)
+                receiving.read(response)
+                return receiving.answer()
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            return receiving.answer(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
 
-    def tenant_headers(self, tenant: str | None) -> dict[str, str]:
-        """How a tenant of the contract identifies itself. Raises UsageError for an unknown one."""
-        if tenant is None:
-            return {}
-        if tenant not in self.contract.tenants:
-            raise UsageError(f"the contract has no tenant {tenant!r} (known: {', '.join(self.contract.tenants)})")
-        return {name: self._resolve(value) for name, value in self.contract.tenants[tenant].headers.items()}
+    def _sent(self, request: Prepared) -> Answer:
+        return self.send(request.method, request.path, headers=request.headers, body=request.body)
+
+    def deliver(
+        self,
+        request: Prepared,
+        caller: Identity,
+        *,
+        reads: RequestSpec | None = None,
+        timeout_seconds: float | None = None,
+        chunks: Callable[[bytes], Iterable[bytes]] | None = None,
+    ) -> Answer:
+        """Send a request as somebody. On 401 a login is made again, once. A broken stream is no success.
+
+        `reads`: the request of the contract whose answer it is. Raises NotMeasurable where that should be a stream and
+        is none.
+        """
+
+        def once(caller: Identity) -> Answer:
+            own = caller.of(request)
+            body = chunks(own.body) if chunks and own.body is not None else own.body
+            return self.send(own.method, own.path, headers=own.headers, body=body, timeout_seconds=timeout_seconds)
+
+        answer = once(caller)
+        if answer.status == UNAUTHORIZED and caller.token is not None:
+            try:
+                again = self.callers.renewed(caller)
+            except LoginFailed as error:
+                return error.answer if not error.answer.ok else answer
+            answer = once(again) if again else answer
+        return checked(answer, reads) if reads is not None else answer
 
     # --- requests of the contract
 
@@ -145,6 +150,10 @@ class Application:
             raise MissingCapability(f"the contract declares no {name} request")
         return spec
 
+    def prepare(self, name: str, caller: Identity, values: Mapping[str, Any]) -> Prepared:
+        """A request of the contract as a caller would send it. Raises NotMeasurable for a placeholder without value."""
+        return prepared(resolved(self.spec(name), self.resolve), {**caller.variables, **values})
+
     def call(
         self,
         name: str,
@@ -155,13 +164,24 @@ class Application:
         timeout_seconds: float | None = None,
         **values: Any,
     ) -> Answer:
-        """Send a request of the contract. A 429 is waited out once (at most 5 s) when `patient`."""
+        """Send a request of the contract. A 429 is waited out once (at most 5 s) when `patient`.
+
+        Where the login before it is refused, that refusal is the answer. Raises NotMeasurable where a login succeeds
+        without a token, and where the answer should be a stream and is none.
+        """
         spec = self.spec(name)
-        path, json = fill_path(spec.path, values), fill(spec.json_, values)
-        own = {**spec.headers, **(headers or {})}
+        try:
+            caller = self.callers.of(tenant)
+        except LoginFailed as error:
+            if error.answer.ok:
+                raise
+            return error.answer
+        request = self.prepare(name, caller, values)
+        if headers:
+            request = replace(request, headers={**request.headers, **headers})
 
         def once() -> Answer:
-            return self.send(spec.method, path, tenant=tenant, headers=own, json=json, timeout_seconds=timeout_seconds)
+            return self.deliver(request, caller, reads=spec, timeout_seconds=timeout_seconds)
 
         answer = once()
         if not (patient and answer.rate_limited):
@@ -183,10 +203,7 @@ class Application:
 
     def hits_of(self, answer: Answer) -> tuple[Hit, ...]:
         """The hits of a successful answer to a search. Raises NotMeasurable."""
-        spec = self.spec("search")
-        if spec.hits is None or "document" not in spec.hit:
-            raise MissingCapability("the contract does not say where an answer to a search holds its hits")
-        return tuple(_hit(entry, spec.hit, answer) for entry in select(spec.hits, answer.json(), answer.request))
+        return hits_in(self.spec("search"), answer)
 
     def chat(
         self,
@@ -203,10 +220,12 @@ class Application:
         )
         if not answer.ok:
             return ChatAnswer(answer=answer)
-        spec, body = self.spec("chat"), answer.json()
-        texts = select(spec.answer, body, answer.request) if spec.answer else []
-        sources = select(spec.sources, body, answer.request) if spec.sources else []
-        return ChatAnswer(answer=answer, text="\n".join(map(str, texts)), sources=tuple(map(str, sources)))
+        said = self.said_in(answer)
+        return ChatAnswer(answer=answer, text=said.text, sources=said.sources)
+
+    def said_in(self, answer: Answer) -> Said:
+        """What a successful answer to a chat says. Raises NotMeasurable."""
+        return said_in(self.spec("chat"), answer)
 
     def ingest(
         self,
@@ -222,8 +241,7 @@ class Application:
 
     def stored_id(self, answer: Answer, asked: str) -> str:
         """The id under which a successful ingest stored its document."""
-        path = self.spec("ingest").id
-        return str(select(path, answer.json(), answer.request)[0]) if path else asked
+        return id_in(self.spec("ingest"), answer, asked)
 
     def document(self, tenant: str | None, id: str, *, patient: bool = True) -> Answer:  # noqa: A002 - as in stack files
         """Fetch a document."""
@@ -258,7 +276,8 @@ class Question:
 
 def application_of(stack: Stack, *, service: HttpService | None = None) -> Application:
     """The client of a running stack's application, or of another instance of it."""
-    return Application((service or stack.application()).url, stack.spec.contract, stack.resolve)
+    url = (service or stack.application()).url
+    return Application(url, stack.spec.contract, stack.resolve, keyring=getattr(stack, "keyring", None))
 
 
 def questions_of(stack: Stack) -> tuple[Question, ...]:
@@ -270,7 +289,9 @@ def questions_of(stack: Stack) -> tuple[Question, ...]:
         records = [jsonlib.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         return tuple(
             Question(
-                id=str(one["id"]), tenant=stack.spec.corpus.as_ or one["tenant"], question=one["question"],
+                id=str(one["id"]),
+                tenant=stack.spec.corpus.as_ or one["tenant"],
+                question=one["question"],
                 document=str(one["document"]),
             )
             for one in records
@@ -281,33 +302,6 @@ def questions_of(stack: Stack) -> tuple[Question, ...]:
         raise MissingCapability(
             f"the questions {path} are no lines of id, tenant, question, document: {error}"
         ) from error
-
-
-def _hit(entry: Any, paths: Mapping[str, str], answer: Answer) -> Hit:
-    def one(name: str) -> Any:
-        return select(paths[name], entry, answer.request)[0] if name in paths else None
-
-    chunk, score = one("chunk"), one("score")
-    return Hit(
-        document=str(one("document")),
-        chunk=None if chunk is None else str(chunk),
-        text=str(one("text") or ""),
-        score=float(score) if isinstance(score, (int, float)) else None,
-    )
-
-
-def _read(response: httpx.Response, until: float) -> bytes:
-    """The whole body, but no longer than until a monotonic instant, and no more than a sane amount."""
-    import httpx  # noqa: PLC0415 - see Application.__init__
-
-    received = bytearray()
-    for chunk in response.iter_bytes():
-        received += chunk
-        if time.monotonic() > until:
-            raise httpx.ReadTimeout("the answer took too long to arrive")
-        if len(received) > BODY_LIMIT_BYTES:
-            raise httpx.ReadError(f"the answer is larger than {BODY_LIMIT_BYTES} bytes")
-    return bytes(received)
 
 
 def _retry_after(answer: Answer) -> float:

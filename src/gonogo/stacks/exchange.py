@@ -15,25 +15,38 @@ from gonogo.core.errors import NotMeasurable, UsageError
 if TYPE_CHECKING:
     from jsonpath import CompoundJSONPath, JSONPath
 
-PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+KEYS_SHOWN = 12
+OPTIONAL = "?"  # ends a JSONPath that may select nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back for one request. `status` is None where no answer came, then `error` says why."""
+    """What came back for one request. `status` is None where no answer came, then `error` says why.
+
+    `broken` says why a success is none: a stream that was cut, or that carries an error.
+    """
 
     request: str  # METHOD /path, for messages
     status: int | None = None
     headers: Mapping[str, str]  # names in lower case
     body: bytes = b""
     error: str = ""
+    broken: str = ""
+    failed: bool = False  # of a broken stream: it carries an error of the service, so it was not merely cut
+    arrivals: tuple[tuple[int, float], ...] = ()  # of a stream: how many bytes had come after how many seconds
     started: float  # monotonic seconds
     seconds: float  # until the last byte, or until it was given up
 
     @property
     def ok(self) -> bool:
-        """Whether the status says success."""
-        return self.status is not None and 200 <= self.status < 300
+        """Whether the status says success, and a stream came to its end."""
+        return self.status is not None and 200 <= self.status < 300 and not self.broken
+
+    @property
+    def code(self) -> int:
+        """The status for those who count: 0 where no answer came, or a success was none."""
+        return 0 if self.status is None or self.broken else self.status
 
     @property
     def rate_limited(self) -> bool:
@@ -48,7 +61,9 @@ class Answer:
     @property
     def outcome(self) -> str:
         """The status, or why there is none: for messages."""
-        return str(self.status) if self.status is not None else self.error
+        if self.status is None:
+            return self.error
+        return f"{self.status}, but {self.broken}" if self.broken else str(self.status)
 
     def json(self) -> Any:
         """The body as JSON. Raises NotMeasurable when it is none."""
@@ -105,20 +120,46 @@ def _compiled(path: str) -> JSONPath | CompoundJSONPath:
 
 
 def check_path(path: str) -> None:
-    """See that a text is a JSONPath. Raises UsageError."""
-    _compiled(path)
+    """See that a text is a JSONPath, perhaps an optional one. Raises UsageError."""
+    _compiled(path.removesuffix(OPTIONAL))
 
 
 def select(path: str, data: Any, request: str) -> list[Any]:
-    """What a JSONPath selects. Nothing is fine only for `[*]` over a list that is there and empty.
+    """What a JSONPath selects. Nothing is fine for one that ends in `?`, and for `[*]` over lists that are all empty.
 
     Raises NotMeasurable naming path and request: a typo must not look like an empty answer.
 
-    >>> select("$.hits[*].id", {"hits": []}, "POST /search")
-    []
+    >>> select("$.groups[*].hits[*].id", {"groups": [{"hits": []}]}, "POST /search"), select("$.id?", {}, "GET /")
+    ([], [])
     """
-    found = _compiled(path).findall(data)
-    listed, star, _ = path.partition("[*]")
-    if not found and not (star and [] in _compiled(listed).findall(data)):
-        raise NotMeasurable(f"{path} selects nothing in the answer to {request}")
+    plain = path.removesuffix(OPTIONAL)
+    found = _compiled(plain).findall(data)
+    if not found and plain == path and not _over_empty_lists(plain, data):
+        raise NotMeasurable(f"{path} selects nothing in the answer to {request}{_keys(data)}")
     return found
+
+
+def first(path: str, data: Any, request: str) -> Any:
+    """The first thing that a JSONPath selects; None where it may select nothing. Raises NotMeasurable."""
+    found = select(path, data, request)
+    if not found and not path.endswith(OPTIONAL):
+        raise NotMeasurable(f"{path} selects nothing in the answer to {request}: the list is empty")
+    return found[0] if found else None
+
+
+def _over_empty_lists(path: str, data: Any) -> bool:
+    """Whether one of its `[*]` goes over lists that are there and empty."""
+    at = path.find("[*]")
+    while at >= 0:
+        listed = _compiled(path[:at]).findall(data)
+        if listed and all(one == [] for one in listed):
+            return True
+        at = path.find("[*]", at + 1)
+    return False
+
+
+def _keys(data: Any) -> str:
+    """A hint of what is there instead."""
+    if isinstance(data, dict):
+        return f" (its keys: {', '.join(map(str, list(data)[:KEYS_SHOWN])) or 'none'})"
+    return f" (it is a list of {len(data)})" if isinstance(data, list) else f" (it is {type(data).__name__})"

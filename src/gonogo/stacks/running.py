@@ -13,9 +13,11 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability
 from gonogo.core.outcome import Capability
 from gonogo.spec.stack import StackSpec
+from gonogo.stacks.credentials import Keyring
 from gonogo.stacks.interfaces import HttpService, PostgresServer, ScratchRequest, Service, StackRequest
 from gonogo.stacks.references import References
 from gonogo.stacks.started import Started
+from gonogo.stacks.turns import clean_up
 
 LLM_KIND = "openai_stub"
 
@@ -33,6 +35,9 @@ class RunningStack:
         self.scratch = request.run.scratch
         self.capabilities: frozenset[Capability] = frozenset()
         self.missing: Mapping[Capability, str] = {}
+        self.keyring = Keyring(request.run.secret)
+        self._closed = False
+        self._progress = request.run.progress
         self._references = references
         self.references: Mapping[str, str] = references.known
         self._started = dict(started)
@@ -80,9 +85,16 @@ class RunningStack:
         """Not on every runtime."""
         raise MissingCapability(f"the {self.runtime} runtime starts no scratch applications")
 
+    def clean_up(self) -> None:
+        """Send the contract's `cleanup`, once, while the application still runs."""
+        if not self._closed:
+            self._closed = True
+            clean_up(self, self._progress)
+
     def close(self) -> None:
         """End everything, newest first; every service gets its turn, the first error is raised at the end."""
         errors: list[Exception] = []
+        self.clean_up()
         for one in reversed(self._started.values()):
             try:
                 one.close()

@@ -6,6 +6,7 @@ from gonogo.core.errors import StackError
 from gonogo.spec.stack import StackSpec
 from gonogo.stacks.interfaces import Runtime, Stack, StackRequest
 from gonogo.stacks.runtimes import RUNTIMES
+from gonogo.stacks.turns import set_up
 
 AUTO = "auto"
 PREFERRED = ("embedded", "docker")  # auto never attaches to something that already runs
@@ -36,4 +37,10 @@ def choose_runtime(spec: StackSpec, wanted: str = AUTO) -> Runtime:
 def start_stack(request: StackRequest, runtime: Runtime) -> Stack:
     """Start (or attach to) the stack. Raises UsageError, StackError, Interrupted; then nothing of it is left."""
     request.run.progress(f"starting stack {request.spec.stack} on the {runtime.name} runtime")
-    return runtime.start(request)
+    stack = runtime.start(request)
+    try:
+        set_up(stack, request.deadline, request.run.progress)
+    except BaseException:
+        stack.close()
+        raise
+    return stack

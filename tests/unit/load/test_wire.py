@@ -44,7 +44,7 @@ def test_traffic_comes_back_as_it_was_written(tmp_path: Path) -> None:
     request = PlannedRequest(name="search", key="q1", method="POST", path="/search", headers={"X-Key": "k"}, body="{}")
     traffic = Traffic(
         base_url="http://127.0.0.1:1", requests=(request,), rate=5.0, spacing="even", seconds=3.0, seed=1,
-        timeout_seconds=10.0, in_flight_limit=64, samples="s.jsonl", hits="$.hits[*]", hit={"document": "$.id"},
+        timeout_seconds=10.0, in_flight_limit=64, samples="s.jsonl", reads={"search": {"hits": "$.hits[*]"}},
     )  # fmt: skip
     path = tmp_path / "traffic.json"
     path.write_text(traffic.to_json())
