@@ -1,0 +1,152 @@
+"""What already runs is only read: a whole gate leaves every table, role and setting as it was."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.func.cli.gonogo import Ended, gonogo, run_json
+from tests.func.external.handmade import PASSWORDS, HandMade, digest, everything
+
+PARITY = "checks/replication/standby_answers_like_the_primary"
+
+
+def gate(made: HandMade, out: Path, *words: str | Path, environment: dict[str, str] | None = None) -> Ended:
+    """A gate on the hand-made stack."""
+    stack = () if "--stack" in words else ("--stack", made.stack_file())
+    return gonogo("gate", *stack, *words, "--out", out, environment={**made.environment, **(environment or {})})
+
+
+def findings(out: Path) -> dict[str, dict[str, Any]]:
+    """The findings of a run by id."""
+    return {one["id"]: one for one in run_json(out)["findings"]}
+
+
+def test_a_whole_gate_changes_nothing(made: HandMade, tmp_path: Path) -> None:
+    """All checks, loads, drills and scenarios: what would write is refused, and the rest wrote nothing."""
+    before = everything(made.db)
+    ended = gate(made, tmp_path / "run", "--policy", "production")
+    after = everything(made.db)
+    assert {what for what in before if before[what] != after.get(what)} == set()
+    assert digest(before) == digest(after)
+    assert ended.code in {0, 1, 3}, ended.err
+
+    found = findings(tmp_path / "run")
+    skipped = {name for name, one in found.items() if one["outcome"] == "skipped"}
+    plan = {one["id"]: one for one in json.loads((tmp_path / "run/plan.json").read_text())["items"]}
+    assert all("only read" in plan[name]["reason"] for name in ("chaos/failover", "checks/api/delete_deletes"))
+    assert "2 (gentle_load)" in plan["loadtests/search_steady"]["reason"]
+    assert "keeps" in plan["checks/vector_index/index_is_used"]["reason"] or skipped
+    assert found[PARITY]["outcome"] == "pass", found[PARITY]
+    secrets = [password for password in PASSWORDS.values() if password in (tmp_path / "run/run.json").read_text()]
+    assert secrets == []
+
+
+SQL_ONLY = ("checks/security/*", "checks/isolation/*", "checks/connections/*", "checks/capacity/*", "checks/backup/*",
+            "checks/replication/*", "checks/vector_index/*")  # fmt: skip
+
+
+def outcomes(made: HandMade, out: Path, role: str) -> dict[str, dict[str, Any]]:
+    """What a role that administers nothing, or everything, sees."""
+    words = [word for one in SQL_ONLY for word in ("--only", one)]
+    environment = {"DSN": made.db.dsn(role), "DSN_REPLICA": made.replica.dsn(role)}
+    gate(made, out, *words, environment=environment)
+    return findings(out)
+
+
+def test_a_role_that_sees_less_never_says_more(made: HandMade, tmp_path: Path) -> None:
+    """A managed service gives no superuser: what a role may not see is unknown and names what is missing."""
+    superuser = outcomes(made, tmp_path / "postgres", "postgres")
+    for role in ("watcher", "visitor"):
+        seen = outcomes(made, tmp_path / role, role)
+        for name, one in seen.items():
+            assert one["outcome"] in {superuser[name]["outcome"], "unknown", "skipped"}, (role, name, one)
+        unknown = [one for one in seen.values() if one["outcome"] == "unknown"]
+        assert all(one["reason"] for one in unknown)
+    assert "pg_read_all_stats" in seen["checks/replication/standbys_stream"]["reason"]
+    assert "permission denied" in seen["checks/security/passwords_are_scram"]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "part"),
+    [
+        ({"DSN": "host=127.0.0.1 port=9 dbname=rag user=postgres"}, 3, "Connection refused"),
+        ({"DSN": "{db} password=wrong-one"}, 3, "password authentication failed"),
+        ({"DSN": "{db} dbname=postgres"}, 3, "does not exist"),
+        ({"APP_URL": "http://127.0.0.1:9"}, 3, "does not answer"),
+        ({"DSN": "{replica}", "DSN_REPLICA": "{replica}"}, 3, "leads to a standby"),
+    ],
+    ids=["dead database", "wrong password", "empty database", "dead application", "standby"],
+)
+def test_what_tells_nothing_is_never_a_go(
+    made: HandMade, tmp_path: Path, changes: dict[str, str], code: int, part: str
+) -> None:
+    known = {"{db}": made.db.dsn(), "{replica}": made.replica.dsn()}
+    for name, text in known.items():
+        changes = {key: value.replace(name, text) for key, value in changes.items()}
+    ended = gate(
+        made, tmp_path / "run", "--only", "checks/vector_index/*", "--only", "checks/api/search_finds_the_known_answer",
+        environment=changes,
+    )  # fmt: skip
+    text = ended.out + ended.err
+    assert ended.code in {1, code}, text
+    assert any(part in line for line in text.splitlines()), text
+    assert "wrong-one" not in text
+
+
+@pytest.mark.parametrize(
+    ("lines", "policy", "said"),
+    [
+        ("", "", "does not say `disposable: true`"),
+        ("disposable: true\nprotected: {hosts: [localhost]}\n", "", "its host 127.0.0.1 is protected (localhost)"),
+        ("disposable: true\nprotected: {databases: ['ra*']}\n", "", "its database rag is protected (ra*)"),
+        ("disposable: true\nprotected: {system_identifiers: [{id}]}\n", "", "its system identifier {id} is protected"),
+        ("disposable: true\n", "protected: {databases: [rag]}\n", "its database rag is protected (rag)"),
+    ],
+    ids=["not disposable", "host", "database", "system identifier", "policy"],
+)
+def test_what_is_protected_is_refused_before_anything(
+    made: HandMade, tmp_path: Path, lines: str, policy: str, said: str
+) -> None:
+    identifier = str(made.db.ask("SELECT system_identifier FROM pg_control_system()")[0][0])
+    stack = made.stack_file("protected", lines.replace("{id}", identifier))
+    words = []
+    if policy:
+        (tmp_path / "policy.yaml").write_text(f"policy: mine\nextends: ci\n{policy}")
+        (tmp_path / "child.yaml").write_text(
+            f"policy: child\nextends: {tmp_path}/policy.yaml\nprotected: {{hosts: [x]}}\n"
+        )
+        words = ["--policy", str(tmp_path / "child.yaml")]
+    ended = gate(made, tmp_path / "run", "--stack", stack, "--allow-destructive", *words)
+    assert ended.code == 2, ended.out + ended.err
+    assert said.replace("{id}", identifier) in ended.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_protected_identifier_that_cannot_be_read_is_refused(made: HandMade, tmp_path: Path) -> None:
+    stack = made.stack_file("protected", "disposable: true\nprotected: {system_identifiers: [1]}\n")
+    dead = {"DSN": "host=127.0.0.1 port=9 dbname=rag user=postgres"}
+    ended = gate(made, tmp_path / "run", "--stack", stack, "--allow-destructive", environment=dead)
+    assert ended.code == 2
+    assert "cannot be told" in ended.err
+
+
+def test_a_gentle_load_runs_and_ends_at_the_first_429(made: HandMade, tmp_path: Path) -> None:
+    """A profile within the limit runs on what is only read; a key with a small limit ends it at once."""
+    profile = tmp_path / "loadtests" / "gentle.yaml"
+    profile.parent.mkdir()
+    profile.write_text(
+        "title: Search answers a few users in time\nusers: search\narrivals: {rate: 20/s, spacing: even}\n"
+        "duration: 6s\neffects: read\nuses: [rate_limit]\nexpect: {p95: {at_most: 2s}, error_rate: {at_most: 1%}}\n"
+    )
+    stack = made.stack_file("gentle", "gentle_load: 20/s\n")
+    common = ("--stack", stack, "--content", tmp_path, "--only", "loadtests/gentle")
+    gate(made, tmp_path / "run", *common)
+    found = findings(tmp_path / "run")["loadtests/gentle"]
+    assert found["outcome"] == "pass", found
+    gate(made, tmp_path / "limited", *common, environment={"ACME_KEY": "hand-made-key-burst"})
+    found = findings(tmp_path / "limited")["loadtests/gentle"]
+    assert found["outcome"] == "unknown", found
+    assert "429" in found["reason"]
