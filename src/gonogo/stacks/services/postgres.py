@@ -313,7 +313,7 @@ def _create_extensions(server: SqlServer, names: Sequence[str], where: str) -> N
                 ) from error
 
 
-def _grant(server: SqlServer, grants: Mapping[str, Sequence[str]]) -> None:
+def _grant(server: SqlServer, grants: Mapping[Literal["owner", "application"], Sequence[str]]) -> None:
     """Make roles of the stack members of others. Raises StackError."""
     with session(server.dsn(), timeout_seconds=60) as connection:
         for role, groups in grants.items():
