@@ -176,6 +176,8 @@ class OpenModelUser(locust.User):
             size_bytes=len(answer.body),
         )
         self._write(sample)
+        if self.traffic.gentle and sample.rate_limited:
+            self._stopping.set()
         self.environment.events.request.fire(
             request_type=request.method,
             name=request.name,
