@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
@@ -12,7 +11,7 @@ from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.stacks.docker.box import HOST, Box, Definition
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.interfaces import KillProof
-from gonogo.stacks.local.web import status_of
+from gonogo.stacks.local.web import is_ready
 
 POLL_SECONDS = 0.02
 TAIL_LINES = 15
@@ -23,7 +22,7 @@ EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 - of the container; the engine publishes
 class Life:
     """When a service counts as started, and how long it may take to start and to stop."""
 
-    ready: str  # a path that answers 200
+    ready: str | None  # a path that answers 200; None: any answer will do
     start_seconds: float
     stop_grace_seconds: float
 
@@ -85,7 +84,7 @@ class DockerHttp:
         except DeadlineExceeded:
             self.kill()
             raise StackError(
-                f"{self.name}: {self._life.ready} did not answer 200 within"
+                f"{self.name}: {self._life.ready or 'it'} did not answer{' 200' if self._life.ready else ''} within"
                 f" {self._life.start_seconds:.0f} s\n{self.log_tail(TAIL_LINES)}"
             ) from None
         except BaseException:
@@ -93,7 +92,7 @@ class DockerHttp:
             raise
 
     def _is_ready(self) -> bool:
-        if status_of(self.port, self._life.ready) == HTTPStatus.OK:
+        if is_ready(self.port, self._life.ready):
             return True
         if not self._box.is_running():
             raise StackError(f"{self.name} ended with exit code {self._box.exit_code()}\n{self.log_tail(TAIL_LINES)}")

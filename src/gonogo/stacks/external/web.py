@@ -27,13 +27,14 @@ class ExternalHttp:
 
     kind = "http"
 
-    def __init__(self, name: str, url: str, source: Path | None, ready: str, hooks: Hooks) -> None:
+    def __init__(self, name: str, url: str, source: Path | None, ready: str | None, hooks: Hooks) -> None:
         self.name = name
         self.url = url.rstrip("/")
         self.source = source
         self.hooks = hooks
         self.metrics = "/metrics"  # the contract may name another path
-        self._ready = ready
+        self._ready = ready or "/"
+        self._any_answer = ready is None
 
     def problem(self) -> str | None:
         """None when something answers HTTP there, else why not, in one line."""
@@ -46,9 +47,10 @@ class ExternalHttp:
     def is_ready(self) -> bool:
         """Whether its readiness answers with success."""
         try:
-            return httpx.get(self.url + self._ready, timeout=REQUEST_SECONDS, trust_env=False).is_success
+            answer = httpx.get(self.url + self._ready, timeout=REQUEST_SECONDS, trust_env=False)
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
+        return answer.is_success or self._any_answer
 
     def started_at(self) -> str | None:
         """When its process started, as its metrics tell (process_start_time_seconds); None where they do not."""
@@ -98,7 +100,7 @@ class ExternalHttp:
         raise MissingCapability(NOT_OURS)
 
 
-def attach_http(name: str, url: str, source: Path | None, ready: str, hooks: Hooks) -> Started:
+def attach_http(name: str, url: str, source: Path | None, ready: str | None, hooks: Hooks) -> Started:
     """Attach to a service by its URL."""
     service = ExternalHttp(name, url, source, ready, hooks)
     return Started(service=service, close=lambda: None, references={"url": service.url}, image="external")

@@ -32,7 +32,7 @@ class Program:
     command: Sequence[str]
     folder: Path
     environment: Mapping[str, str]
-    ready: str  # a path that answers 200
+    ready: str | None  # a path that answers 200; None: any answer will do
     start_seconds: float
     stop_grace_seconds: float
 
@@ -105,7 +105,7 @@ class LocalHttp:
         except DeadlineExceeded:
             self.kill()
             raise StackError(
-                f"{self.name}: {self._program.ready} did not answer 200 within"
+                f"{self.name}: {self._program.ready or 'it'} did not answer{' 200' if self._program.ready else ''} within"
                 f" {self._program.start_seconds:.0f} s\n{self.log_tail(TAIL_LINES)}"
             ) from None
         except BaseException:
@@ -117,7 +117,7 @@ class LocalHttp:
         if not self._child.running():
             code = self._child.gone()
             raise StackError(f"{self.name} ended with exit code {code}\n{self.log_tail(TAIL_LINES)}")
-        return status_of(self.port, self._program.ready) == http.HTTPStatus.OK
+        return is_ready(self.port, self._program.ready)
 
     def stop(self, grace_seconds: float) -> int | None:
         """SIGTERM, wait, then SIGKILL for what is left of its tree. Returns the exit code, None if it did not run."""
@@ -143,6 +143,12 @@ class LocalHttp:
     def close(self) -> None:
         """End it at once: nobody waits for its answers any more. Safe to call twice."""
         self.kill()
+
+
+def is_ready(port: int, path: str | None) -> bool:
+    """Whether a path answers 200; without one, whether the service answers at all, be it that there is no such page."""
+    status = status_of(port, path or "/")
+    return status == http.HTTPStatus.OK if path else status is not None and status < http.HTTPStatus.BAD_GATEWAY
 
 
 def status_of(port: int, path: str) -> int | None:

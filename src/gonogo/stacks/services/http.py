@@ -51,7 +51,7 @@ class HttpParameters(Spec):
     migrate: tuple[str, ...] = ()  # before the seed; without it the service is started once to migrate
     downgrade: tuple[str, ...] = ()  # takes the newest migration back
     seed: SeedSpec | None = None
-    ready: str = "/"
+    ready: str | None = None  # a path that answers 200 when it is ready; without it any answer will do
     start_timeout: Seconds = 60.0
     stop_grace: Seconds = 10.0
     environment: dict[str, Text] = Field(default_factory=dict)
