@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gonogo.core.errors import MissingCapability, StackError, UnsupportedStack
+from gonogo.core.errors import StackError
 from gonogo.core.outcome import Capability
 from gonogo.stacks.capabilities import find_capabilities
 from gonogo.stacks.docker.build import ready_template, start_service
@@ -24,6 +24,7 @@ from gonogo.stacks.references import References
 from gonogo.stacks.running import supported
 from gonogo.stacks.services import Declared, declared_services
 from gonogo.stacks.started import Started
+from gonogo.stacks.starting import start_all
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -107,16 +108,9 @@ def _start_all(
     started: dict[str, Started] = {}
     with ready_template(declared, order, site, templates) as template:
         there = replace(site, template=template)
-        for name in order:
-            try:
-                started[name] = start_service(declared[name], there)
-            except MissingCapability as error:
-                if not declared[name].optional:
-                    raise UnsupportedStack(f"services.{name}: {error}") from error
-                site.references.leave_out(name)
-                site.run.progress(f"without {name}: {error}")
-            else:
-                site.references.add(name, started[name].references)
+        start_all(
+            declared, lambda one: start_service(one, there), references=site.references, run=site.run, started=started
+        )
     return started
 
 

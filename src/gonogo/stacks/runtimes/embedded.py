@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from gonogo.core.errors import MissingCapability, StackError, UnsupportedStack
+from gonogo.core.errors import MissingCapability, StackError
 from gonogo.stacks.capabilities import find_capabilities
 from gonogo.stacks.interfaces import Stack, StackRequest
 from gonogo.stacks.local.account import Account, unprivileged
@@ -24,6 +24,7 @@ from gonogo.stacks.references import References
 from gonogo.stacks.running import supported
 from gonogo.stacks.services import Declared, EmbeddedKind, declared_services
 from gonogo.stacks.started import Started
+from gonogo.stacks.starting import start_all
 
 
 class EmbeddedRuntime:
@@ -78,16 +79,9 @@ def _start_all(
 ) -> None:
     with ready_template(declared, order, site, templates) as template:
         there = replace(site, template=template)
-        for name in order:
-            try:
-                started[name] = start_service(declared[name], there)
-            except MissingCapability as error:
-                if not declared[name].optional:
-                    raise UnsupportedStack(f"services.{name}: {error}") from error
-                site.references.leave_out(name)
-                site.run.progress(f"without {name}: {error}")
-            else:
-                site.references.add(name, started[name].references)
+        start_all(
+            declared, lambda one: start_service(one, there), references=site.references, run=site.run, started=started
+        )
 
 
 def start_service(one: Declared, site: Site) -> Started:
