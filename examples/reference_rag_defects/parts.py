@@ -69,3 +69,30 @@ def log_also(header: str, name: str) -> None:
         original(self, scope, status, seconds)
 
     middleware.RequestContext._finish = finish  # type: ignore[method-assign]  # the defect
+
+
+def allow_every_origin() -> None:
+    """Answer preflights of any web page with its own origin, and let it send credentials."""
+    from starlette.datastructures import Headers, MutableHeaders
+    from starlette.responses import Response
+    from starlette.types import Message, Receive, Scope, Send
+
+    from reference_rag import middleware
+
+    original = middleware.RequestContext.__call__
+
+    async def call(self: middleware.RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
+        origin = Headers(scope=scope).get("origin") if scope["type"] == "http" else None
+        allowed = {"Access-Control-Allow-Origin": origin or "", "Access-Control-Allow-Credentials": "true"}
+
+        async def send_allowing(message: Message) -> None:
+            if message["type"] == "http.response.start" and origin:
+                MutableHeaders(scope=message).update(allowed)
+            await send(message)
+
+        if origin and scope["method"] == "OPTIONS":
+            await Response(status_code=200, headers=allowed)(scope, receive, send)
+        else:
+            await original(self, scope, receive, send_allowing)
+
+    middleware.RequestContext.__call__ = call  # type: ignore[method-assign]  # the defect

@@ -1,0 +1,1 @@
+"""The documents API with one named defect: what gonogo's checks are shown to notice. Never deploy it."""
