@@ -1,0 +1,135 @@
+"""Folders and files of the user's that a Compose project mounts: read, or copied, and never written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gonogo.core.errors import StackError
+from gonogo.core.quantity import format_bytes
+
+COPIED_BYTES = 256 * 2**20  # the most that is copied of one folder
+COPIED_ENTRIES = 50_000
+COPY_SECONDS = 120
+
+# Where images of databases keep their data: what a user keeps there is theirs, and perhaps in use at this moment.
+DATA_FOLDERS = (
+    "/var/lib/postgresql", "/bitnami", "/var/lib/mysql", "/var/lib/redis", "/var/lib/valkey",
+    "/qdrant/storage", "/var/lib/weaviate", "/var/lib/milvus", "/var/lib/elasticsearch",
+    "/usr/share/elasticsearch/data",
+    "/usr/share/opensearch/data", "/var/lib/rabbitmq", "/var/lib/clickhouse", "/data/db",
+)  # fmt: skip
+
+Mount = dict[str, Any]
+
+
+class Folders:
+    """The run's copies of the user's folders. `replaced`: a folder that stands for one of the user's in this run."""
+
+    def __init__(self, scratch: Path, replaced: Mapping[Path, Path] | None = None) -> None:
+        self._scratch = scratch / "compose-folders"
+        self._replaced = dict(replaced or {})
+        self._copies: dict[Path, Path] = {}
+
+    def stand_in(self, path: Path) -> Path | None:
+        """What stands for a folder in this run, if anything does."""
+        return self._replaced.get(path.resolve())
+
+    def copy_of(self, path: Path) -> Path | None:
+        """A copy that containers may write to; None for what is too large. Raises StackError."""
+        if path not in self._copies:
+            if _is_large(path):
+                return None
+            self._scratch.mkdir(mode=0o711, exist_ok=True)
+            copy = self._scratch / f"{len(self._copies)}-{path.name}"
+            _copy(path, copy)
+            self._copies[path] = copy
+        return self._copies[path]
+
+
+def _is_large(path: Path) -> bool:
+    count = total = 0
+    for folder, _, files in os.walk(path, onerror=None):
+        for name in files:
+            count += 1
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size  # noqa: PTH118 - 50,000 times: half the time
+            except OSError:
+                continue
+            if count > COPIED_ENTRIES or total > COPIED_BYTES:
+                return True
+    return False
+
+
+def _copy(path: Path, copy: Path) -> None:
+    """Owners, modes and links as they are: the container's user need not be ours."""
+    command = [shutil.which("cp") or "/bin/cp", "-a", "--reflink=auto", "--", str(path), str(copy)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COPY_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise StackError(f"{path} could not be copied within {COPY_SECONDS} s") from None
+    if done.returncode:
+        raise StackError(f"{path} could not be copied: {done.stderr.strip()[-300:]}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mounting:
+    """The mounts of one service. Notes and volumes that take the place of the user's folders are added as found."""
+
+    service: str
+    project: str
+    labels: Mapping[str, str]  # of a new volume
+    keeps_data: bool  # a database: what it keeps in a folder of the user's is not for us
+    folders: Folders
+    notes: list[str]
+    volumes: dict[str, Any]
+
+    def of(self, mounts: Sequence[Mount]) -> list[Mount]:
+        """The mounts as the run has them."""
+        return [self._bound(n, one) if one.get("type") == "bind" else dict(one) for n, one in enumerate(mounts)]
+
+    def _bound(self, number: int, one: Mount) -> Mount:
+        path, target = Path(str(one["source"]).replace("$$", "$")), str(one["target"])
+        read_only = bool(one.get("read_only"))
+        if path.is_file() or path.is_socket():
+            return _bind(path, target, read_only=True)
+        if (stand_in := self.folders.stand_in(path)) is not None:
+            return _bind(stand_in, target, read_only=read_only)
+        if not path.is_dir():
+            self.notes.append(f"{self.service}: {path} is not there: {target} is empty")
+            return self._empty(number, target)
+        if read_only:
+            return _bind(path, target, read_only=True)
+        if self.keeps_data or _is_data(target):
+            self.notes.append(f"{self.service}: {path} is yours: the run has an empty {target} in its place")
+            return self._empty(number, target)
+        copy = self.folders.copy_of(path)
+        if copy is None:
+            most = f"more than {format_bytes(COPIED_BYTES)} or {COPIED_ENTRIES:,} files"
+            self.notes.append(f"{self.service}: {path} holds {most}: it is mounted read-only, not copied")
+        return _bind(copy or path, target, read_only=copy is None)
+
+    def _empty(self, number: int, target: str) -> Mount:
+        key = f"{self.service}-{number}".replace(".", "-")
+        self.volumes[key] = {"name": f"{self.project}_{key}", "labels": dict(self.labels)}
+        return {"type": "volume", "source": key, "target": target}
+
+
+def _bind(path: Path, target: str, *, read_only: bool) -> Mount:
+    source = str(path).replace("$", "$$")
+    made = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": False}}
+    return {**made, "read_only": True} if read_only else made
+
+
+def _is_data(target: str) -> bool:
+    """Whether a path of a container is one where databases keep their data.
+
+    >>> _is_data("/var/lib/postgresql/data"), _is_data("/app/data")
+    (True, False)
+    """
+    return any(target == one or target.startswith(f"{one}/") for one in DATA_FOLDERS)

@@ -1,0 +1,35 @@
+"""The application of a Compose project."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+
+from gonogo.stacks.compose.member import Member
+from gonogo.stacks.docker.box import HOST, Definition
+from gonogo.stacks.docker.web import DockerHttp, Life
+from gonogo.stacks.local.web import status_of
+
+
+class ComposeHttp(DockerHttp):
+    """Implements HttpService. Ready: what the stack file says, else the container's health check, else any answer."""
+
+    def __init__(self, member: Member, *, kind: str, life: Life, asks_ready: bool, source: Path | None) -> None:
+        definition = Definition(service=member.name, image=member.written.image.id, alias=member.written.name)
+        super().__init__(name=member.name, kind=kind, site=member.site, definition=definition, life=life, source=source)
+        self._box = member.box()
+        self.port = member.outside
+        self.url = f"http://{HOST}:{self.port}"
+        self._asks_ready = asks_ready
+        self._checks_health = bool(member.container.attrs["State"].get("Health"))
+
+    def _is_ready(self) -> bool:
+        if self._asks_ready or not self._box.is_running():
+            return super()._is_ready()
+        if self._checks_health:
+            return bool(self._box.container.attrs["State"]["Health"]["Status"] == "healthy") and self._answers()
+        return self._answers()
+
+    def _answers(self) -> bool:
+        status = status_of(self.port, "/")
+        return status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
