@@ -105,8 +105,8 @@ class LocalHttp:
         except DeadlineExceeded:
             self.kill()
             raise StackError(
-                f"{self.name}: {self._program.ready or 'it'} did not answer{' 200' if self._program.ready else ''} within"
-                f" {self._program.start_seconds:.0f} s\n{self.log_tail(TAIL_LINES)}"
+                f"{self.name}: {self._program.ready or '/'} did not answer{' 200' if self._program.ready else ''}"
+                f" within {self._program.start_seconds:.0f} s\n{self.log_tail(TAIL_LINES)}"
             ) from None
         except BaseException:
             self.kill()
