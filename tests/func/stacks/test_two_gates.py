@@ -12,7 +12,7 @@ from gonogo.rundir.state import scratch_root
 from gonogo.stacks.cleanup import leftovers
 
 ROOT = Path(__file__).parents[3]
-BREAKING = ("chaos/failover", "checks/api/rate_limit_per_key", "checks/isolation/sql_leaks_nothing")
+BREAKING = ("chaos/failover", "checks/api/unknown_is_404", "checks/isolation/sql_leaks_nothing")
 COUNTING = (
     "checks/observability/metrics_move_with_traffic", "checks/api/delete_deletes", "checks/vector_index/recall_holds",
 )  # fmt: skip
