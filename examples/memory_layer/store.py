@@ -43,7 +43,7 @@ SET conversation_id = excluded.conversation_id, role = excluded.role, content = 
     importance = excluded.importance, created_at = now(), archived_at = NULL
 """
 
-_ARCHIVE_OLD = """
+ARCHIVE_OLD = """
 UPDATE messages SET archived_at = now()
 WHERE tenant_id = %(tenant)s AND archived_at IS NULL AND created_at < now() - %(age)s AND importance < %(threshold)s
 RETURNING id
@@ -147,7 +147,7 @@ async def archive_message(connection: Connection, tenant: str, message_id: str) 
 
 async def archive_old(connection: Connection, tenant: str, age: timedelta, threshold: float) -> int:
     """Archive the messages that are older than `age` and less important than `threshold`; how many there were."""
-    cursor = await connection.execute(_ARCHIVE_OLD, {"tenant": tenant, "age": age, "threshold": threshold})
+    cursor = await connection.execute(ARCHIVE_OLD, {"tenant": tenant, "age": age, "threshold": threshold})
     archived = [str(row[0]) for row in await cursor.fetchall()]
     await _forget(connection, tenant, archived)
     return len(archived)

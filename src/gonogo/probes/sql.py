@@ -37,8 +37,9 @@ class SqlParameters(Spec):
 
     Statements may use :tables, :tenant_tables and :tenant_columns, :vector_tables, :vector_columns, :vector_indexes and
     :vector_rows (arrays of text, side by side; rows are the present number or the declared production size, whichever
-    is larger), :standbys and :synchronous_standbys (as declared), :application_role and :owner_role, and by the names
-    of `variables` the texts of the application's own environment variables, as the stack file sets them.
+    is larger), :index_tables and :index_columns (the declared indexes, the columns of each separated by commas),
+    :standbys and :synchronous_standbys (as declared), :application_role and :owner_role, and by the names of
+    `variables` the texts of the application's own environment variables, as the stack file sets them.
     """
 
     examined: str | None = None
@@ -183,6 +184,8 @@ def _known(context: Context, server: PostgresServer) -> dict[str, Callable[[], A
         "vector_columns": lambda: [declared[key].vector for key in vector],
         "vector_indexes": lambda: [facts[key].vector_index if key in facts else None for key in vector],
         "vector_rows": lambda: [_rows_to_expect(context, key) for key in vector],
+        "index_tables": lambda: [names[key] for key, table in declared.items() for _ in table.indexes],
+        "index_columns": lambda: [",".join(columns) for table in declared.values() for columns in table.indexes],
         "standbys": lambda: list(standbys),
         "synchronous_standbys": lambda: [name for name, one in standbys.items() if (one or {}).get("synchronous")],
         "application_role": lambda: server.role_name(Role.APPLICATION),
