@@ -8,7 +8,7 @@ from pathlib import Path
 from reference_rag.errors import ServiceError
 from reference_rag.logs import configure_logging
 from reference_rag.migrate import MigrationError
-from reference_rag.settings import SettingsError, load_settings
+from reference_rag.settings import SettingsError, settings_of
 
 from .settings import Settings
 
@@ -31,7 +31,7 @@ def main() -> int:
 
             serve_embeddings(os.environ)
             return 0
-        settings = load_settings(os.environ, Settings)
+        settings = settings_of(os.environ, Settings)
         configure_logging(settings.log_level)
         _run(options, settings)
     except SettingsError as error:
