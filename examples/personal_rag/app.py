@@ -11,6 +11,7 @@ from reference_rag.app import make_app
 from reference_rag.errors import ErrorBody, ServiceError, error_body
 from reference_rag.logs import request_id
 from reference_rag.migrate import newest_version
+from reference_rag.routes import api, live, metrics
 from reference_rag.schemas import Ready
 
 from .service import PersonalService
@@ -22,10 +23,10 @@ _READINESS_SECONDS: Final = 0.45
 
 def make_personal_app(service: PersonalService) -> FastAPI:
     """The application around a service."""
-    app = make_app(service)
-    app.router.routes[:] = [route for route in app.router.routes if getattr(route, "path", "") != READY]
-    app.include_router(_readiness(service))
-    return app
+    operation = APIRouter(tags=["operation"])
+    operation.get("/livez")(live)
+    operation.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})(metrics)
+    return make_app(service, title="Personal RAG service", routers=(operation, _readiness(service), api))
 
 
 def _readiness(service: PersonalService) -> APIRouter:

@@ -222,7 +222,9 @@ def _in_folder(folder: Path) -> Path | None:
 
 
 def version_of(program: Path) -> str:
-    """What `chroma --version` says, or that it says nothing."""
+    """The version of the chromadb that the program belongs to, else that of the command line."""
+    for installed in program.resolve().parent.parent.glob("lib/python*/site-packages/chromadb-*.dist-info"):
+        return installed.name.removeprefix("chromadb-").removesuffix(".dist-info")
     try:
         done = subprocess.run(
             [program, "--version"], capture_output=True, text=True, check=False, timeout=VERSION_SECONDS
