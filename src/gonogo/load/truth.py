@@ -88,15 +88,19 @@ def _captured(context: Context, questions: Sequence[Question], table: TableFacts
             connection,
             role=server.role_name(Role.APPLICATION),
             table=table.name,
-            act=[_search(application, question, k) for question in questions],
+            act=[_search(context, application, question, k) for question in questions],
             deadline=context.deadline,
         )
 
 
-def _search(application: Application, question: Question, k: int) -> Callable[[], None]:
+def _search(context: Context, application: Application, question: Question, k: int) -> Callable[[], None]:
+    from gonogo.stacks.searching import fresh_k  # noqa: PLC0415 - needs the driver
+
+    query = (question.tenant, question.question)
+
     def search() -> None:
         for _ in range(TRIES):
-            asked = application.search(question.tenant, question.question, k)
+            asked = application.search(*query, fresh_k(context, query, k))
             if asked.answer.ok:
                 return
         raise NotMeasurable(f"{asked.answer.request} answered {asked.answer.outcome} {TRIES} times")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -75,9 +75,12 @@ def capture(
 
 
 def _one(seen_during: Callable[[], list[Captured]], role: str, table: str | None) -> Captured:
-    common: dict[tuple[str, tuple[str | None, ...]], Captured] | None = None
+    common: dict[tuple[str, Hashable], Captured] | None = None
     for _ in range(TRIES):
-        seen = {(found.statement, found.parameters): found for found in seen_during()}
+        # By its vector: how many hits are asked for may differ from try to try.
+        seen: dict[tuple[str, Hashable], Captured] = {
+            (found.statement, found.vector or found.parameters): found for found in seen_during()
+        }
         common = seen if common is None else {key: found for key, found in common.items() if key in seen}
         if len(common) == 1:
             return next(iter(common.values()))

@@ -184,6 +184,7 @@ class ContractSpec(Spec):
     auth: AuthSpec | None = None  # of every tenant that has none of its own
     tenants: dict[str, TenantSpec] = Field(default_factory=dict)
     rate_limited: TenantSpec | None = None  # a key whose small rate limit gonogo may use up
+    cached: bool = False  # searches are answered from a cache: one that must reach the database asks for more hits
     errors: dict[str, str] = Field(default_factory=dict)  # JSONPaths into the body of an error: code, request_id
     without: tuple[str, ...] = ()  # requests that the application does not have: nobody waits for them to be declared
     setup: tuple[TurnSpec, ...] = ()  # once, before anything else is asked
