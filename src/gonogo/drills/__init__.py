@@ -5,6 +5,7 @@ The runner does the rest: fingerprints, ledger, disaster, verification, phases, 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +14,9 @@ from gonogo.core.outcome import Capability
 from gonogo.core.registry import Registry
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer
+from gonogo.stacks.interfaces import PostgresServer, ToolResult
+
+TOOL_WORDS = 2000
 
 
 class RestoreFailed(Exception):
@@ -21,13 +24,32 @@ class RestoreFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A moment to recover to, as the server names it, between two monotonic instants of ours."""
+
+    kind: str  # time, name, lsn, xid
+    value: str
+    before: float  # what was acknowledged by then has to be there
+    after: float  # what was sent later must not be
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Artefact:
-    """A finished backup. `covers_until` is the monotonic instant of its snapshot: nothing later is in it."""
+    """A finished backup. `covers_until` (monotonic seconds): what was acknowledged by then is in it.
+
+    What goes on collecting after the backup (WAL) ends with `stop()`, which may be called twice.
+    """
 
     path: Path
     size_bytes: int
     seconds: float
     covers_until: float
+    stop: Callable[[], None] = _nothing
+    target: Target | None = None
 
 
 @runtime_checkable
@@ -70,6 +92,34 @@ class Deferring(Protocol):
         """Do what `restore` left for later, naming phases. Raises RestoreFailed."""
 
 
+@runtime_checkable
+class Physical(Protocol):
+    """An extra ability: the backup is a data directory, and the restored server starts from it."""
+
+    def fill(self, context: Context, parameters: Any, artefact: Artefact, data: Path, phases: Phases) -> None:
+        """Put the backup at `data`, which is not there yet, naming phases. The server's start follows.
+
+        What it holds is the source's, statistics and roles included. Raises RestoreFailed.
+        """
+
+    def settings(self, parameters: Any, artefact: Artefact) -> Mapping[str, str]:
+        """Settings of the restored server, for its recovery."""
+
+
+@runtime_checkable
+class Aiming(Protocol):
+    """An extra ability: recovery to a moment that is chosen while writes go on, before the disaster."""
+
+    def aim(self, context: Context, parameters: Any, source: PostgresServer, artefact: Artefact) -> Artefact:
+        """Choose the moment now: the artefact with its target."""
+
+
 METHODS: Registry[DrillMethod] = Registry(
     kind="drill method", package="gonogo.drills", attribute="METHOD", protocol=DrillMethod
 )
+
+
+def words(result: ToolResult) -> str:
+    """What a tool said of its failure, in one line."""
+    text = " ".join(result.stderr.split())[-TOOL_WORDS:]
+    return f"{text or 'it said nothing'} (exit code {result.exit_code})"

@@ -13,9 +13,9 @@ from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import Role
 
 if TYPE_CHECKING:
-    from gonogo.drills.pg_dump import PgDumpParameters
+    from gonogo.drills.pg_dump import DumpParameters
 
-Defect = Callable[[Context, Artefact, "PgDumpParameters"], Artefact]
+Defect = Callable[[Context, Artefact, "DumpParameters"], Artefact]
 
 VECTOR_VALUE = re.compile(rb"\[-?0\.0*(?P<digit>[1-9])\d+,-?\d")
 VECTOR_INDEX = re.compile(rb"CREATE INDEX [^;]* USING (?:hnsw|ivfflat) [^;]*;")
@@ -25,37 +25,45 @@ NOTHING = b"SELECT 1;"
 SOME_ROW = 5  # early enough to be in the dump, with rows after it
 
 
-def truncated_at_60_percent(_context: Context, artefact: Artefact, _parameters: PgDumpParameters) -> Artefact:
+def truncated_at_60_percent(_context: Context, artefact: Artefact, _parameters: DumpParameters) -> Artefact:
     """The disk was full, or the copy was cut; the archive's list at the front is whole."""
     with artefact.path.open("r+b") as file:
         file.truncate(artefact.size_bytes * 60 // 100)
     return replace(artefact, size_bytes=artefact.path.stat().st_size)
 
 
-def empty(_context: Context, artefact: Artefact, _parameters: PgDumpParameters) -> Artefact:
+def empty(_context: Context, artefact: Artefact, _parameters: DumpParameters) -> Artefact:
     """The tool never ran, the shell had created its output."""
     artefact.path.write_bytes(b"")
     return replace(artefact, size_bytes=0)
 
 
-def somebody_elses_database(context: Context, artefact: Artefact, parameters: PgDumpParameters) -> Artefact:
+def cut_between_rows(_context: Context, artefact: Artefact, _parameters: DumpParameters) -> Artefact:
+    """Plain SQL that ends after a whole row: psql restores what there is and exits with 0."""
+    content = artefact.path.read_bytes()
+    middle = content.index(b"\n", len(content) // 2) + 1
+    artefact.path.write_bytes(content[:middle])
+    return replace(artefact, size_bytes=middle)
+
+
+def somebody_elses_database(context: Context, artefact: Artefact, parameters: DumpParameters) -> Artefact:
     """A good dump of the server's maintenance database."""
     return _again(context, artefact, parameters, "--dbname=postgres")
 
 
-def dumped_under_row_security(context: Context, artefact: Artefact, parameters: PgDumpParameters) -> Artefact:
+def dumped_under_row_security(context: Context, artefact: Artefact, parameters: DumpParameters) -> Artefact:
     """Dumped by the owner, whom FORCE binds: exit code 0, every table there, no rows in those with policies."""
     owner = context.stack.postgres(parameters.service).role_name(Role.OWNER)
     flags = (f"--role={owner}", "--enable-row-security", "--exclude-schema=gonogo_ledger_*")
     return _again(context, artefact, parameters, *flags)
 
 
-def of_another_day(context: Context, artefact: Artefact, parameters: PgDumpParameters) -> Artefact:
+def of_another_day(context: Context, artefact: Artefact, parameters: DumpParameters) -> Artefact:
     """Tonight's dump failed and yesterday's is still there: whole, and without what was written since."""
     return _again(context, artefact, parameters, "--exclude-schema=gonogo_ledger_*")
 
 
-def one_vector_bit_flipped(context: Context, artefact: Artefact, parameters: PgDumpParameters) -> Artefact:
+def one_vector_bit_flipped(context: Context, artefact: Artefact, parameters: DumpParameters) -> Artefact:
     """One bit of one vector in an uncompressed dump: it restores with exit code 0."""
     plain = _again(context, artefact, parameters.model_copy(update={"compression": "none"}))
     content = bytearray(plain.path.read_bytes())
@@ -67,12 +75,12 @@ def one_vector_bit_flipped(context: Context, artefact: Artefact, parameters: PgD
     return plain
 
 
-def index_missing(_context: Context, artefact: Artefact, _parameters: PgDumpParameters) -> Artefact:
+def index_missing(_context: Context, artefact: Artefact, _parameters: DumpParameters) -> Artefact:
     """The vector index is not in the archive: made by hand once, and lost in a rebuild."""
     return _edited(artefact, VECTOR_INDEX, lambda match: NOTHING.ljust(len(match[0])))
 
 
-def index_built_carelessly(_context: Context, artefact: Artefact, _parameters: PgDumpParameters) -> Artefact:
+def index_built_carelessly(_context: Context, artefact: Artefact, _parameters: DumpParameters) -> Artefact:
     """The vector index comes back, but as a graph too sparse to find its way."""
 
     def sparse(match: re.Match[bytes]) -> bytes:
@@ -81,13 +89,19 @@ def index_built_carelessly(_context: Context, artefact: Artefact, _parameters: P
     return _edited(artefact, GRAPH_SIZE, sparse)
 
 
-def row_security_missing(_context: Context, artefact: Artefact, _parameters: PgDumpParameters) -> Artefact:
+def row_security_missing(_context: Context, artefact: Artefact, _parameters: DumpParameters) -> Artefact:
     """The policies are restored and nothing turns them on."""
     return _edited(artefact, ROW_SECURITY, lambda match: NOTHING.ljust(len(match[0])))
 
 
-def ledger_row_missing(context: Context, artefact: Artefact, parameters: PgDumpParameters) -> Artefact:
+def ledger_row_missing(context: Context, artefact: Artefact, parameters: DumpParameters) -> Artefact:
     """An acknowledged row is not in the dump although later ones are."""
+    ledger_row_missing_at_the_source(context, parameters.service)
+    return _again(context, artefact, parameters)
+
+
+def ledger_row_missing_at_the_source(context: Context, service: str | None) -> None:
+    """Delete a row of the newest ledger. Raises NotMeasurable."""
     import psycopg  # noqa: PLC0415 - planning need not pay for the driver
     from psycopg import sql  # noqa: PLC0415
 
@@ -95,7 +109,7 @@ def ledger_row_missing(context: Context, artefact: Artefact, parameters: PgDumpP
 
     find = r"SELECT nspname FROM pg_namespace WHERE nspname LIKE 'gonogo\_ledger\_%' ORDER BY oid DESC LIMIT 1"
     try:
-        with session(context.stack.postgres(parameters.service).dsn()) as connection:
+        with session(context.stack.postgres(service).dsn()) as connection:
             row = connection.execute(find).fetchone()
             if row is None:
                 raise NotMeasurable("there is no ledger to lose a row of")
@@ -103,10 +117,9 @@ def ledger_row_missing(context: Context, artefact: Artefact, parameters: PgDumpP
             connection.execute(delete, [SOME_ROW])
     except psycopg.Error as error:
         raise NotMeasurable(f"the ledger's row could not be removed: {error}") from error
-    return _again(context, artefact, parameters)
 
 
-def _again(context: Context, artefact: Artefact, parameters: PgDumpParameters, *flags: str) -> Artefact:
+def _again(context: Context, artefact: Artefact, parameters: DumpParameters, *flags: str) -> Artefact:
     """Dump once more in the place of the good one."""
     from gonogo.drills.pg_dump import dump  # noqa: PLC0415 - it names this module's defects
 
@@ -137,3 +150,5 @@ DEFECTS: dict[str, Defect] = {
         ledger_row_missing,
     )
 }
+
+PLAIN_DEFECTS = DEFECTS | {cut_between_rows.__name__: cut_between_rows}

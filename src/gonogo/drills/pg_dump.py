@@ -12,37 +12,43 @@ from pydantic import Field
 
 from gonogo.core.facts import Facts
 from gonogo.core.outcome import Capability
-from gonogo.drills import Artefact, Phases, RestoreFailed
+from gonogo.drills import Artefact, Phases, RestoreFailed, words
 from gonogo.drills._pg_dump_defects import DEFECTS
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer, ToolResult
+from gonogo.stacks.interfaces import PostgresServer
 
 MIB = 2**20
 SMALLEST_MEMORY_BYTES = 64 * MIB  # the server's default: less would be a loss
 MEMORY_PER_INDEX = 1.5  # the graph in memory against the index on disk: 1.2 measured at 384 dimensions
 MEMORY_SHARE = 0.25  # of the host's memory at most
-TOOL_WORDS = 2000
+NEEDS = frozenset({Capability.BACKUP_TOOLS, Capability.SQL})
 VECTOR_INDEX = re.compile(r"^CREATE INDEX (?P<name>\S+) ON .* USING (?:hnsw|ivfflat) ", re.MULTILINE)
 
 
-class PgDumpParameters(Spec):
+class DumpParameters(Spec):
+    """What dumps of every format have in common."""
+
+    format: Literal["custom", "plain"]
+    service: str | None = None  # default: the service of the data layout
+    compression: str = "gzip:1"  # as pg_dump's --compress takes it; gzip's own default costs five times as much
+    create: bool = True  # --create: the database's own settings come back too
+    maintenance_memory: str | None = None  # default: what the largest vector index needs to be built in memory
+    schedule: str = "dump"  # the entry of the stack file's `backups` that says how often this backup is really made
+
+
+class PgDumpParameters(DumpParameters):
     """How the backup is made and restored, as the team does it."""
 
     format: Literal["custom"] = "custom"
-    service: str | None = None  # default: the service of the data layout
-    compression: str = "gzip:1"  # as pg_dump's --compress takes it; gzip's own default costs five times as much
     jobs: int = Field(default=1, ge=1)  # of pg_restore
-    create: bool = True  # pg_restore --create: the database's own settings come back too
-    maintenance_memory: str | None = None  # default: what the largest vector index needs to be built in memory
-    schedule: str = "dump"  # the entry of the stack file's `backups` that says how often this backup is really made
 
 
 class PgDump:
     """A drill method."""
 
     parameters = PgDumpParameters
-    needs = frozenset({Capability.BACKUP_TOOLS, Capability.SQL})
+    needs = NEEDS
 
     def backup(self, context: Context, parameters: PgDumpParameters, source: PostgresServer, folder: Path) -> Artefact:
         """Dump the database. Raises RestoreFailed when there is no dump: then there is nothing to restore."""
@@ -55,7 +61,7 @@ class PgDump:
         restoring = _Restoring(context, parameters, artefact, target)
         phases.begin("schema")
         if parameters.create:
-            restoring.make_room()
+            drop_empty_database(target)
         restoring.run("pre-data", create=parameters.create)
         phases.begin("data")
         restoring.run("data")
@@ -82,7 +88,7 @@ METHOD = PgDump()
 
 def dump(
     context: Context,
-    parameters: PgDumpParameters,
+    parameters: DumpParameters,
     source: PostgresServer,
     path: Path,
     extra: Sequence[str] = (),
@@ -90,18 +96,13 @@ def dump(
     """Run pg_dump as the administrator: row-level security hides rows from every other role. Raises RestoreFailed."""
     path.touch(mode=0o600)  # before the tool creates it for everybody to read
     arguments = [f"--format={parameters.format}", f"--compress={parameters.compression}", f"--file={path}", *extra]
+    arguments += ["--create"] if parameters.format == "plain" and parameters.create else []
     covers_until = time.monotonic()  # the snapshot is taken a little later: never claim what may be missing
     result = source.tool("pg_dump", arguments, deadline=context.deadline)
     context.recorder.artifact("pg_dump.log", result.stderr)
     if result.exit_code:
         raise RestoreFailed(f"pg_dump failed: {words(result)}")
     return Artefact(path=path, size_bytes=path.stat().st_size, seconds=result.seconds, covers_until=covers_until)
-
-
-def words(result: ToolResult) -> str:
-    """What a tool said of its failure, in one line."""
-    text = " ".join(result.stderr.split())[-TOOL_WORDS:]
-    return f"{text or 'it said nothing'} (exit code {result.exit_code})"
 
 
 class _Restoring:
@@ -114,19 +115,6 @@ class _Restoring:
         self._parameters = parameters
         self._artefact = artefact
         self._target = target
-        self._memory = parameters.maintenance_memory or f"{maintenance_memory_bytes(context.facts) // MIB}MB"
-
-    def make_room(self) -> None:
-        """Drop the empty database that a fresh server brings: --create makes it with its settings.
-
-        Never on anything but a scratch server: the runner has proven that this one is.
-        """
-        from psycopg import sql  # noqa: PLC0415 - planning need not pay for the driver
-
-        from gonogo.pg.sessions import session  # noqa: PLC0415
-
-        with session(self._target.dsn(database="postgres")) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(self._target.database)))
 
     def run(self, section: str, *, create: bool = False, only: Sequence[str] | None = None) -> None:
         """Restore a section, or the entries `only` of it."""
@@ -135,10 +123,8 @@ class _Restoring:
         if only is not None and not only:
             return
         database = "postgres" if create else self._target.database
-        options = f"-c maintenance_work_mem={self._memory} -c max_parallel_maintenance_workers={self._workers()}"
-        arguments = [
-            "--exit-on-error", f"--section={section}", f"--dbname={make_conninfo(dbname=database, options=options)}",
-        ]  # fmt: skip
+        connection = make_conninfo(dbname=database, options=build_options(self._context, self._parameters))
+        arguments = ["--exit-on-error", f"--section={section}", f"--dbname={connection}"]
         arguments += ["--create"] if create else []
         arguments += [f"--jobs={self._parameters.jobs}"] if section != "pre-data" and self._parameters.jobs > 1 else []
         if only is not None:
@@ -146,10 +132,6 @@ class _Restoring:
             use_list.write_text("\n".join(only) + "\n")
             arguments.append(f"--use-list={use_list}")
         self._tool(arguments)
-
-    def _workers(self) -> int:
-        """Workers beyond the leader; more than there are processors bring nothing."""
-        return max(1, int(self._context.facts.host.get("processors", "2")) - 1)
 
     def list_of_post_data(self) -> tuple[list[str], list[str]]:
         """All entries after the data, and those among them that build vector indexes."""
@@ -168,6 +150,29 @@ class _Restoring:
         if result.exit_code:
             raise RestoreFailed(f"pg_restore failed: {words(result)}")
         return result.stdout
+
+
+def drop_empty_database(target: PostgresServer) -> None:
+    """Drop the empty database that a fresh server brings: --create makes it with its settings.
+
+    Never on anything but a scratch server: the runner has proven that this one is.
+    """
+    from psycopg import sql  # noqa: PLC0415 - planning need not pay for the driver
+
+    from gonogo.pg.sessions import session  # noqa: PLC0415
+
+    with session(target.dsn(database="postgres")) as connection:
+        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(target.database)))
+
+
+def build_options(context: Context, parameters: DumpParameters) -> str:
+    """Settings of the restoring session: memory and workers for index builds.
+
+    Workers beyond the leader; more than there are processors bring nothing.
+    """
+    memory = parameters.maintenance_memory or f"{maintenance_memory_bytes(context.facts) // MIB}MB"
+    workers = max(1, int(context.facts.host.get("processors", "2")) - 1)
+    return f"-c maintenance_work_mem={memory} -c max_parallel_maintenance_workers={workers}"
 
 
 def builds_one_of(line: str, names: set[str]) -> bool:

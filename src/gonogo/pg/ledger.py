@@ -24,7 +24,7 @@ from gonogo.pg.sessions import Connection, session, shut_down
 from gonogo.pg.sql import query
 from gonogo.pg.tally import Entry, Fate, Key, LedgerCount, longest_silence, tally
 
-__all__ = ["Entry", "Fate", "Key", "Ledger", "LedgerCount", "count"]
+__all__ = ["Entry", "Fate", "Key", "Ledger", "LedgerCount", "count", "survivors"]
 
 APPLICATION_NAME = "gonogo_ledger"
 CONNECT_TIMEOUT_SECONDS = 2  # the smallest that libpq takes
@@ -269,7 +269,11 @@ def count(
     """
     if not ledger.stopped:
         raise HarnessError("a ledger is counted when its writers have stopped")
+    return tally(ledger.entries, survivors(connection, ledger), until=until, disaster_at=disaster_at)
+
+
+def survivors(connection: Connection, ledger: Ledger) -> set[Key]:
+    """The rows of a ledger that a server holds."""
     exists = connection.execute(ledger.statement("exists"), [f"{ledger.schema}.entries"]).fetchone()
     rows = connection.execute(ledger.statement("read")).fetchall() if exists and exists[0] else []
-    survivors = {(int(stream), int(number)) for stream, number in rows}
-    return tally(ledger.entries, survivors, until=until, disaster_at=disaster_at)
+    return {(int(stream), int(number)) for stream, number in rows}

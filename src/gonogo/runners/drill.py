@@ -14,10 +14,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gonogo.core.errors import HarnessError, NotMeasurable
+import psycopg
+
+from gonogo.core.errors import HarnessError, NotMeasurable, StackError
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
-from gonogo.drills import METHODS, Artefact, Deferring, DrillMethod, RestoreFailed
+from gonogo.drills import METHODS, Aiming, Artefact, Deferring, DrillMethod, Physical, RestoreFailed
 from gonogo.pg.ledger import Ledger
 from gonogo.pg.sessions import session
 from gonogo.runners import drill_report, restored
@@ -72,8 +74,12 @@ def run_drill(
         drill = Drill(
             context=context, method=method, parameters=parameters, source=source, baseline=baseline, ledger=ledger
         )
-        _back_up(drill, Path(folder), artefact_defect)
-        _lose_source(drill)
+        try:
+            _back_up(drill, Path(folder), artefact_defect)
+            _lose_source(drill)
+        finally:
+            if drill.artefact is not None:
+                drill.artefact.stop()
         _restore(drill)
     for observation in drill_report.exposure(context, parameters, drill.artefact):
         context.observe(observation)
@@ -101,6 +107,9 @@ def _back_up(drill: Drill, folder: Path, artefact_defect: str | None) -> None:
     except RestoreFailed as error:
         drill.failure = str(error)
     context.deadline.sleep(LEDGER_ALONE_SECONDS)
+    if isinstance(drill.method, Aiming) and drill.artefact is not None:
+        drill.artefact = drill.method.aim(context, drill.parameters, drill.source, drill.artefact)
+        context.deadline.sleep(LEDGER_ALONE_SECONDS)
 
 
 def _broken(drill: Drill, artefact: Artefact, name: str) -> Artefact:
@@ -127,9 +136,8 @@ def _restore(drill: Drill) -> None:
         context.observe(drill_report.not_restored(drill.failure))
         return
     context.progress(f"restoring {format_bytes(drill.artefact.size_bytes)} into a fresh server")
-    with context.stack.scratch_postgres(ScratchRequest(name="restored"), context.deadline) as target:
-        refuse_source(drill.source, target)
-        try:
+    try:
+        with _target(drill) as target:
             drill.method.restore(context, drill.parameters, drill.artefact, target, clock)
             with _analysed(drill, target) as snapshot:
                 context.progress("starting the application on the restored database")
@@ -137,8 +145,32 @@ def _restore(drill: Drill) -> None:
                 drill.served = serve_again(context, target, drill.baseline, clock, finish)
                 context.progress("comparing the restored database with the source")
                 _verify(drill, target, snapshot)
-        except RestoreFailed as error:
-            context.observe(drill_report.not_restored(str(error)))
+    except RestoreFailed as error:
+        context.observe(drill_report.not_restored(str(error)))
+
+
+@contextmanager
+def _target(drill: Drill) -> Iterator[PostgresServer]:
+    """A fresh server, or one that starts from the restored files. Raises RestoreFailed where those do not start."""
+    context, method = drill.context, drill.method
+    request = ScratchRequest(name="restored")
+    if isinstance(method, Physical):
+        assert drill.artefact is not None
+        assert drill.clock is not None
+        request = ScratchRequest(
+            name="restored",
+            settings=method.settings(drill.parameters, drill.artefact),
+            fill=partial(method.fill, context, drill.parameters, drill.artefact, phases=drill.clock),
+        )
+    with ExitStack() as scratch:
+        try:
+            target = scratch.enter_context(context.stack.scratch_postgres(request, context.deadline))
+        except StackError as error:
+            if request.fill is None:
+                raise
+            raise RestoreFailed(f"no server starts from the restored files: {error}") from error
+        refuse_source(drill.source, target)
+        yield target
 
 
 def _finish(drill: Drill, target: PostgresServer) -> None:
@@ -157,12 +189,18 @@ def refuse_source(source: PostgresServer, target: PostgresServer) -> None:
 
 @contextmanager
 def _analysed(drill: Drill, target: PostgresServer) -> Iterator[str]:
-    """ANALYZE, without which the planner is wrong about everything; then a snapshot of what was restored."""
+    """ANALYZE, without which the planner is wrong about everything; then a snapshot of what was restored.
+
+    Files bring the statistics with them.
+    """
     assert drill.clock is not None
-    drill.clock.begin("analyze")
+    statistics_came_along = isinstance(drill.method, Physical)
+    if not statistics_came_along:
+        drill.clock.begin("analyze")
     with ExitStack() as sessions:
         holder = sessions.enter_context(session(target.dsn(), timeout_seconds=READ_SECONDS))
-        holder.execute("ANALYZE")
+        if not statistics_came_along:
+            holder.execute("ANALYZE")
         yield restored.snapshot_of(holder)
 
 
@@ -175,7 +213,12 @@ def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[O
     """What the restored database shows, one thing after the other: what is seen is kept whatever comes later."""
     context, baseline = drill.context, drill.baseline
     ours = [drill.ledger.schema, PROBE_SCHEMA]
-    after = fingerprint_of(target, without_schemas=ours, snapshot=snapshot)
+    try:
+        after = fingerprint_of(target, without_schemas=ours, snapshot=snapshot)
+    except psycopg.errors.DataCorrupted as error:
+        yield drill_report.not_restored(f"the restored rows cannot be read: {error}")
+        yield restored.pages(target)
+        return
     evidence = keep_fingerprint(context, "restored", after)
     yield drill_report.restored_rows(baseline.fingerprint, after)
     later = fingerprint_of(drill.source, without_schemas=ours)
@@ -184,7 +227,7 @@ def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[O
     yield from drill_report.recovery_times(drill, index_used=found.index_used)
     yield from found.observations
     yield restored.isolation(target, baseline, context)
-    yield from restored.ledger_counts(target, drill.ledger, drill.disaster_at)
     assert drill.artefact is not None  # it was restored
+    yield from restored.ledger_counts(target, drill.ledger, drill.disaster_at, drill.artefact.target)
     yield restored.missing_from_backup(target, drill.ledger, drill.artefact.covers_until)
-    yield restored.pages(target)
+    yield restored.pages(target)  # last: it adds an extension

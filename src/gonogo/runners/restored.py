@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import psycopg
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
+from gonogo.drills import Target
 from gonogo.pg.fingerprint import SETTING, Difference, Fingerprint, compare
-from gonogo.pg.ledger import Ledger, count
+from gonogo.pg.ledger import Key, Ledger, count, survivors
 from gonogo.pg.sessions import session
 from gonogo.pg.vectors import mean_with_interval
 from gonogo.runners.baseline import Baseline, K, without_time_limits
@@ -121,6 +122,9 @@ def isolation(target: PostgresServer, baseline: Baseline, context: Context) -> O
     tenant = baseline.question.tenant
     before = {one.table: one for one in baseline.visible}
     if not before:
+        if nobody_to_leak_to(context):
+            detail = "the stack has one tenant, and row-level security is on no table: every row is everybody's"
+            return Observation(name="isolation_leaks", value=0, unit="count", n=1, detail=detail)
         detail = "the stack file names no tenant column: whose rows are whose cannot be told"
         return Observation(name="isolation_leaks", value=None, detail=detail)
     try:
@@ -140,6 +144,13 @@ def isolation(target: PostgresServer, baseline: Baseline, context: Context) -> O
         n=sum(one.rows for one in now),
         detail=listed or f"as {tenant} and as nobody, the application's role sees nothing that it did not see before",
     )
+
+
+def nobody_to_leak_to(context: Context) -> bool:
+    """Whether stack file and database agree that there are no tenants."""
+    spec, facts = context.stack.spec, context.facts
+    declared = any(table.tenant for table in spec.data.tables.values())
+    return len(spec.contract.tenants) <= 1 and not declared and not facts.row_security
 
 
 def pages(target: PostgresServer) -> Observation:
@@ -164,10 +175,15 @@ def pages(target: PostgresServer) -> Observation:
     return Observation(name=name, value=tuple(broken), n=blocks, detail=f"{blocks} pages were read")
 
 
-def ledger_counts(target: PostgresServer, ledger: Ledger, disaster_at: float) -> Iterator[Observation]:
-    """What was acknowledged before the disaster and is not there."""
+def ledger_counts(
+    target: PostgresServer, ledger: Ledger, disaster_at: float, aim: Target | None
+) -> Iterator[Observation]:
+    """What was acknowledged before the disaster, or the moment that recovery aimed at, and is not there."""
+    until = disaster_at if aim is None else aim.before
     with session(target.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS) as connection:
-        counted = count(connection, ledger, until=disaster_at)
+        counted = count(connection, ledger, until=until)
+        if aim is not None:
+            yield _after_the_target(survivors(connection, ledger), ledger, aim)
     if counted.acknowledged < FEWEST_ACKNOWLEDGED:
         detail = f"only {counted.acknowledged} writes were acknowledged before the disaster"
         for name in ("rpo", "acknowledged_rows_lost", "holes", "unexpected_rows"):
@@ -175,7 +191,7 @@ def ledger_counts(target: PostgresServer, ledger: Ledger, disaster_at: float) ->
         return
     detail = f"{counted.lost} of {counted.acknowledged} acknowledged writes are lost, {counted.survivors} are there"
     detail += f"; {counted.indeterminate} indeterminate" if counted.indeterminate else ""
-    seconds = counted.rpo_seconds(disaster_at)
+    seconds = counted.rpo_seconds(until)
     yield Observation(name="rpo", value=seconds, unit="s", n=counted.acknowledged, detail=detail)
     numbers = {
         "acknowledged_rows_lost": counted.lost,
@@ -184,6 +200,14 @@ def ledger_counts(target: PostgresServer, ledger: Ledger, disaster_at: float) ->
     }
     for name, value in numbers.items():
         yield Observation(name=name, value=value, unit="count", n=counted.acknowledged, detail=detail)
+
+
+def _after_the_target(there: Collection[Key], ledger: Ledger, aim: Target) -> Observation:
+    """Recovery that goes too far brings back what it was to undo."""
+    later = [entry.key for entry in ledger.entries if entry.sent_at > aim.after]
+    too_many = len(set(later) & set(there))
+    detail = f"{too_many} of {len(later)} writes sent after the target ({aim.kind} {aim.value}) are there"
+    return Observation(name="rows_after_target", value=too_many, unit="count", n=len(later), detail=detail)
 
 
 def missing_from_backup(target: PostgresServer, ledger: Ledger, covers_until: float) -> Observation:

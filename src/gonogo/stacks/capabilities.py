@@ -42,7 +42,7 @@ def find_capabilities(stack: RunningStack) -> dict[Capability, str | None]:
     found[Capability.APPLICATION] = found[Capability.RESTART_APPLICATION] = no_application
     found[Capability.SCRATCH_APPLICATION] = first_missing(no_application, no_database)
     found[Capability.SOURCE] = no_application or _no_source(application)
-    found[Capability.WRITE] = first_missing(no_database, no_application)
+    found[Capability.WRITE] = no_application
     found[Capability.READ_LOGS] = None
     found[Capability.LLM_CONTROL] = _no_llm(stack)
     found[Capability.LOAD] = no_application or _no_load_generator()

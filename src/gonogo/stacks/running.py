@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
@@ -24,6 +24,8 @@ LLM_KIND = "openai_stub"
 
 class RunningStack:
     """Implements Stack for services that were started or attached to; scratch copies are the runtime's part."""
+
+    no_physical_restore: str | None = "only the embedded runtime starts a server from a restored data directory"
 
     def __init__(
         self, *, runtime: str, request: StackRequest, references: References, started: Mapping[str, Started]
@@ -84,6 +86,10 @@ class RunningStack:
     def scratch_application(self, database: PostgresServer, deadline: Deadline) -> AbstractContextManager[HttpService]:
         """Not on every runtime."""
         raise MissingCapability(f"the {self.runtime} runtime starts no scratch applications")
+
+    def run_application(self, what: str, command: Sequence[str], database: PostgresServer, deadline: Deadline) -> None:
+        """Not on every runtime."""
+        raise MissingCapability(f"the {self.runtime} runtime runs no commands of the application")
 
     def clean_up(self) -> None:
         """Send the contract's `cleanup`, once, while the application still runs."""

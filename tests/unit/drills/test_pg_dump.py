@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from gonogo.core.facts import Facts, TableFacts
-from gonogo.drills import METHODS, Artefact, Deferring
+from gonogo.drills import METHODS, Artefact, Deferring, words
 from gonogo.drills._pg_dump_defects import empty, index_built_carelessly, truncated_at_60_percent
-from gonogo.drills.pg_dump import MIB, PgDumpParameters, builds_one_of, maintenance_memory_bytes, words
+from gonogo.drills.pg_dump import MIB, PgDumpParameters, builds_one_of, maintenance_memory_bytes
 from gonogo.stacks.interfaces import ToolResult
 
 GIB = 1024 * MIB

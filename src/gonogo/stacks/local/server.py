@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import signal
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -19,6 +20,7 @@ from gonogo.stacks.local.disk import Disk
 from gonogo.stacks.local.processes import kill_tree, members, send
 from gonogo.stacks.local.sharedmemory import PID_FILE, remove_segment, segment_of
 from gonogo.stacks.local.site import Child, Site
+from gonogo.stacks.local.spawner import minimal_environment
 from gonogo.stacks.local.tools import end_of, run_tool
 from gonogo.stacks.proxy import DelayingProxy
 from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, POLL_SECONDS, Credential, Group, SqlServer
@@ -26,6 +28,7 @@ from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, POLL_SECONDS, Crede
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 IMMEDIATE_STOP_SECONDS = 5.0
+RECEIVER_SECONDS = 15.0
 
 
 class LocalPostgres(SqlServer):
@@ -77,13 +80,31 @@ class LocalPostgres(SqlServer):
         self, name: str, arguments: Sequence[str], *, deadline: Deadline, stdout: Path | None = None
     ) -> ToolResult:
         """Run a client tool as the administrator."""
+        command = [self.binaries.program(name), *arguments]
+        return run_tool(self._site, command, self._as_administrator(), deadline=deadline, stdout=stdout)
+
+    def _as_administrator(self) -> dict[str, str]:
         admin = self.roles[Role.ADMIN]
-        connection = {
+        return {
             "PGHOST": self.host, "PGPORT": str(self.port), "PGUSER": admin.name, "PGPASSWORD": admin.password,
             "PGDATABASE": self.database, "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_SECONDS), "PGAPPNAME": "gonogo",
         }  # fmt: skip
-        command = [self.binaries.program(name), *arguments]
-        return run_tool(self._site, command, connection, deadline=deadline, stdout=stdout)
+
+    @contextmanager
+    def receive_wal(self, folder: Path) -> Iterator[None]:
+        """Run pg_receivewal beside everything else. Implements WalSending."""
+        name = f"{self.member}-wal-{secrets.token_hex(3)}"
+        receiver = self._site.spawn(
+            name, [self.binaries.program("pg_receivewal"), f"--directory={folder}", "--no-password"],
+            folder=self.folder, log=self.folder / f"{name}.log",
+            environment={**minimal_environment(), **self._as_administrator(), "PGAPPNAME": name},
+        )  # fmt: skip
+        try:
+            self.await_streaming(name, Deadline.after(RECEIVER_SECONDS))
+            yield
+        finally:
+            kill_tree(receiver.pid if receiver.running() else None)
+            receiver.gone()
 
     # --- start and stop
 
