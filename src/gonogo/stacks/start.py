@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from gonogo.core.errors import StackError
+from gonogo.core.errors import StackError, UsageError
 from gonogo.spec.stack import StackSpec
 from gonogo.stacks.interfaces import Runtime, Stack, StackRequest
 from gonogo.stacks.runtimes import RUNTIMES
 from gonogo.stacks.turns import set_up
 
 AUTO = "auto"
-PREFERRED = ("embedded", "docker")  # auto never attaches to something that already runs
+EMBEDDED, DOCKER = "embedded", "docker"
+PREFERRED = (EMBEDDED, DOCKER)  # auto never attaches to something that already runs
 
 
 def choose_runtime(spec: StackSpec, wanted: str = AUTO) -> Runtime:
@@ -18,6 +19,8 @@ def choose_runtime(spec: StackSpec, wanted: str = AUTO) -> Runtime:
     Raises UsageError for an unknown name, StackError when it cannot be used here.
     """
     name = spec.runtime if wanted == AUTO else wanted
+    if spec.compose is not None:
+        name = _of_compose(name)
     if name != AUTO:
         runtime = RUNTIMES.load(name)
         if reason := runtime.available():
@@ -32,6 +35,12 @@ def choose_runtime(spec: StackSpec, wanted: str = AUTO) -> Runtime:
                 return runtime
             reasons.append(f"{candidate}: {reason}")
     raise StackError("no runtime can be used here: " + "; ".join(reasons))
+
+
+def _of_compose(name: str) -> str:
+    if name == EMBEDDED:
+        raise UsageError("a stack file with compose: runs on the docker runtime; for embedded, give each service keys")
+    return DOCKER if name == AUTO else name
 
 
 def start_stack(request: StackRequest, runtime: Runtime) -> Stack:

@@ -120,8 +120,10 @@ class ComposePostgres(KnownLogins):
             group=Group(),
         )
         self.standbys: Mapping[str, PostgresServer] = {}
+        public = {self.database, *(one.user for one in self._logins), *self.hosts}
         for login in self._logins:
-            self._site.run.secret(login.password)
+            if login.password not in public:
+                self._site.run.secret(login.password)
 
     # --- who logs in
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import StackError, UsageError
@@ -27,6 +28,13 @@ class Written:
     service: Mapping[str, Any]
     image: Image
     listens: int | None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder that its image is built from: the source of the application, as far as can be told."""
+        context = (self.service.get("build") or {}).get("context")
+        folder = Path(str(context).replace("$$", "$")) if context else None
+        return folder if folder and folder.is_dir() else None
 
     def ports(self) -> list[int]:
         """The TCP ports inside that it publishes, exposes, or that its image exposes; in this order."""

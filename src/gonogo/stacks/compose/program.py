@@ -112,6 +112,10 @@ class Compose:
         found: dict[str, Any] = json.loads(text)
         return found
 
+    def project(self, name: str, file: Path) -> list[str]:
+        """What comes before the command of a call about a run's own project."""
+        return ["-p", name, "--project-directory", str(self._run.scratch), "-f", str(file)]
+
     def call(self, arguments: Sequence[str], deadline: Deadline) -> str:
         """Run it to its end; returns what it printed. Raises StackError with its complaint, DeadlineExceeded."""
         self._calls += 1

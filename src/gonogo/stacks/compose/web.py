@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import Path
 
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import StackError
 from gonogo.stacks.compose.member import Member
 from gonogo.stacks.docker.box import HOST, Definition
-from gonogo.stacks.docker.web import DockerHttp, Life
+from gonogo.stacks.docker.web import TAIL_LINES, DockerHttp, Life
 from gonogo.stacks.local.web import status_of
 
 
@@ -33,3 +36,10 @@ class ComposeHttp(DockerHttp):
     def _answers(self) -> bool:
         status = status_of(self.port, "/")
         return status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR
+
+    def fill(self, command: Sequence[str], deadline: Deadline) -> None:
+        """Run a command inside of its container that fills the database. Raises StackError."""
+        done = self._box.execute(command, deadline=deadline)
+        if done.exit_code:
+            said = "\n".join((done.stderr or done.stdout).splitlines()[-TAIL_LINES:])
+            raise StackError(f"services.{self.name}.seed failed with exit code {done.exit_code}\n{said}")

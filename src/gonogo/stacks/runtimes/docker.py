@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from gonogo.core.errors import StackError
 from gonogo.core.outcome import Capability
 from gonogo.stacks.capabilities import find_capabilities
+from gonogo.stacks.compose.stack import ComposeStack
+from gonogo.stacks.compose.start import start_project
 from gonogo.stacks.docker.build import ready_template, start_service
 from gonogo.stacks.docker.endpoint import endpoint
 from gonogo.stacks.docker.engine import connect, labels_of, leftovers, problem, remove_run, ryuk_labels, speaking
@@ -48,18 +50,26 @@ class DockerRuntime:
         end = _ending(client, request.run)
         try:
             site = _site(client, mirrors, request)
+            if request.spec.compose is not None:
+                return _able(start_project(request, site, declared, end), client)
             started = _start_all(declared, order, site, VolumeTemplates(cache_folder(), client))
             stack = DockerStack(request=request, site=site, declared=declared, started=started, end=end)
-            found = find_capabilities(stack)
-            found[Capability.PAUSE] = found[Capability.PAUSE] or _cannot_pause(client)
-            stack.capabilities, stack.missing = supported(found)
+            return _able(stack, client)
         except BaseException:
             end()
             raise
-        return stack
 
 
 RUNTIME = DockerRuntime()
+
+
+def _able(stack: DockerStack | ComposeStack, client: DockerClient) -> Stack:
+    """The stack, knowing what it can do."""
+    found = find_capabilities(stack)
+    found[Capability.PAUSE] = found[Capability.PAUSE] or _cannot_pause(client)
+    found |= stack.lacking() if isinstance(stack, ComposeStack) else {}
+    stack.capabilities, stack.missing = supported(found)
+    return stack
 
 
 def _ending(client: DockerClient, run: RunServices) -> Callable[[], None]:

@@ -16,6 +16,8 @@ from gonogo.core.errors import UsageError
 from gonogo.core.registry import Registry
 from gonogo.spec.base import Spec
 from gonogo.spec.stack import ServiceSpec, StackSpec
+from gonogo.stacks.compose.member import Member, Written
+from gonogo.stacks.compose.rewrite import Reached
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.external.site import ExternalSite
 from gonogo.stacks.local.site import Site
@@ -68,6 +70,17 @@ class ExternalKind(ServiceKind, Protocol):
 
     def external(self, declared: Declared, site: ExternalSite) -> Started:
         """Attach."""
+
+
+@runtime_checkable
+class ComposeKind(ServiceKind, Protocol):
+    """Can be a service of the Compose project that the stack file names."""
+
+    def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:
+        """What gonogo needs of it, before it starts. Raises UsageError for keys that Compose decides."""
+
+    def compose(self, declared: Declared, member: Member) -> Started:
+        """Take its container in hand; returns when it answers."""
 
 
 @runtime_checkable

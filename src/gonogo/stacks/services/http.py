@@ -10,6 +10,9 @@ from pydantic import Field
 
 from gonogo.core.errors import MissingCapability, StackError, UsageError
 from gonogo.spec.base import Seconds, Spec
+from gonogo.stacks.compose.member import Member, Written, addresses, only
+from gonogo.stacks.compose.rewrite import Reached
+from gonogo.stacks.compose.web import ComposeHttp
 from gonogo.stacks.docker.box import Definition
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
@@ -23,6 +26,7 @@ from gonogo.stacks.services import Declared, Text
 from gonogo.stacks.started import Started
 
 PORT = 8000  # of an image that exposes none
+IN_COMPOSE = ("ready", "start_timeout", "stop_grace", "environment", "source", "seed")  # keys that count with compose:
 
 
 class SeedSpec(Spec):
@@ -79,6 +83,30 @@ class HttpKind:
         return Started(
             service=service, close=service.close, references=service.inside, outside=service.outside,
             image=application_image(declared, site).evidence,
+        )  # fmt: skip
+
+    def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:
+        """Its port, and the variables of the stack file on top of its own."""
+        only(declared.name, declared.parameters, IN_COMPOSE)
+        return Reached(port=written.port(PORT), environment=environment_of(declared, site))
+
+    def compose(self, declared: Declared, member: Member) -> Started:
+        """Wait until it is ready; then, the first time, fill the database by the seed's command inside of it."""
+        parameters: HttpParameters = declared.parameters
+        given = parameters.model_fields_set
+        life = Life(
+            ready=parameters.ready, start_seconds=parameters.start_timeout,
+            stop_grace_seconds=parameters.stop_grace if "stop_grace" in given else member.stop_grace_seconds,
+        )  # fmt: skip
+        source = source_of(declared, member.site) or member.written.folder
+        service = ComposeHttp(member, kind=declared.kind_name, life=life, asks_ready="ready" in given, source=source)
+        service.start(member.site.deadline)
+        if parameters.seed and member.name == declared.name:
+            service.fill(parameters.seed.command, member.site.deadline.within(parameters.seed.timeout))
+        references, outside = addresses(member, "http")
+        return Started(
+            service=service, close=lambda: None, references=references, outside=outside,
+            image=member.written.image.evidence,
         )  # fmt: skip
 
     def external(self, declared: Declared, site: ExternalSite) -> Started:

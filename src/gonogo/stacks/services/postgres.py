@@ -16,6 +16,9 @@ from pydantic import Field
 from gonogo.core.errors import MissingCapability, StackError, UsageError
 from gonogo.pg.sessions import session
 from gonogo.spec.base import Bytes, Seconds, Spec
+from gonogo.stacks.compose.database import ComposePostgres, command_with
+from gonogo.stacks.compose.member import Member, Written, only
+from gonogo.stacks.compose.rewrite import Reached
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.server import PORT as CONTAINER_PORT
 from gonogo.stacks.docker.server import DockerPostgres
@@ -122,6 +125,24 @@ class PostgresKind:
             started.close()
             raise
         return replace(started, outside=references_of(servers))  # another port if somebody had taken the first one
+
+    def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:
+        """Its port, its log as JSON, the scratch folder for its tools; a data directory of the user's is not for us."""
+        parameters: PostgresParameters = declared.parameters
+        only(declared.name, parameters, ("database", "roles", "settings"))
+        return Reached(
+            port=written.listens or CONTAINER_PORT, command=command_with(written, parameters.settings),
+            shares=(str(site.scratch),), keeps_data=True,
+        )  # fmt: skip
+
+    def compose(self, declared: Declared, member: Member) -> Started:
+        """Wait until it answers; who its owner is will be known when the application has made its tables."""
+        parameters: PostgresParameters = declared.parameters
+        named = {Role(name): str(getattr(parameters.roles, name)) for name in parameters.roles.model_fields_set}
+        database = parameters.database if "database" in parameters.model_fields_set else None
+        server = ComposePostgres(member, database=database, named=named)
+        server.start(member.site.deadline)
+        return Started(service=server, close=lambda: None, references=member.references(), image=server.image.evidence)
 
     def external(self, declared: Declared, site: ExternalSite) -> Started:
         """Attach to the server of `dsn`, and to the standbys that have one of their own."""

@@ -10,6 +10,8 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.spec.base import Spec
+from gonogo.stacks.compose.member import Member, PlainService, Written, addresses, only
+from gonogo.stacks.compose.rewrite import Reached
 from gonogo.stacks.docker.box import Box, Definition
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
@@ -179,6 +181,21 @@ class RedisKind:
         return Started(
             service=server, close=server.close, references=references, image=image.evidence,
             outside={"url": f"redis://{HOST}:{server.port}/0", "host": HOST, "port": str(server.port)},
+        )  # fmt: skip
+
+    def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:  # noqa: ARG002 - a protocol
+        """Its port."""
+        only(declared.name, declared.parameters, ())
+        return Reached(port=written.port(PORT), keeps_data=True)
+
+    def compose(self, declared: Declared, member: Member) -> Started:
+        """Take it as Compose started it: it may want a password that only the application knows."""
+        service = PlainService(member, declared.kind_name)
+        service.adopt()
+        references, outside = addresses(member, "redis", "/0")
+        return Started(
+            service=service, close=lambda: None, references=references, outside=outside,
+            image=member.written.image.evidence,
         )  # fmt: skip
 
 
