@@ -86,6 +86,8 @@ def beside_lines(one: Beside, project: ComposeProject, translation: Translation,
     if service.build:
         folder = (project.path.absolute().parent / (with_defaults(service.build) or ".")).resolve()
         lines.append(pair("build", os.path.relpath(folder, out.absolute().parent.resolve()), indent=4))
+        if dockerfile := with_defaults(service.dockerfile):
+            lines.append(pair("dockerfile", dockerfile, indent=4))
     else:
         lines.append(pair("image", with_defaults(service.image), indent=4))
     if service.command:

@@ -45,9 +45,10 @@ class ComposeService:
     name: str
     image: str = ""
     build: str = ""  # the context's folder, as written
-    build_extras: tuple[str, ...] = ()  # keys of build: beside the context
+    dockerfile: str = ""  # in the context, as written
+    build_extras: tuple[str, ...] = ()  # other keys of build:
     command: tuple[str, ...] = ()
-    entrypoint: bool = False
+    entrypoint: tuple[str, ...] = ()
     environment: Mapping[str, str | None] = field(default_factory=dict)  # None: handed through
     env_files: tuple[str, ...] = ()
     ports: tuple[tuple[int | None, int], ...] = ()
@@ -123,9 +124,10 @@ def _service(name: str, data: Any, path: Path) -> ComposeService:
             name=name,
             image=str(data.get("image") or ""),
             build=str(context.get("context") or ".") if build else "",
-            build_extras=tuple(str(key) for key in context if key != "context"),
+            dockerfile=str(context.get("dockerfile") or ""),
+            build_extras=tuple(str(key) for key in context if key not in {"context", "dockerfile"}),
             command=_words(data.get("command")),
-            entrypoint=bool(data.get("entrypoint")),
+            entrypoint=_words(data.get("entrypoint")),
             environment=_environment(data.get("environment")),
             env_files=_each(data.get("env_file"), lambda one: one.get("path")),
             ports=_ports(data.get("ports"), data.get("expose")),

@@ -122,10 +122,11 @@ def _part(
 def _service_address(name: str, text: str, names: Names) -> Variable | None:
     """A variable that says where the database or the cache is."""
     url, keywords = DATABASE_URL.match(text), KEYWORDS.search(text)
-    user = (url["user"] or "").partition(":")[0] if url and "$" not in (url["user"] or "") else ""
+    user = (url["user"] or "").partition(":")[0] if url else ""
+    user = "" if "$" in user else user
     role = _role(name, user, names)
     if names.database and url and _host(url["host"]) == names.database:
-        lost = "its ?query is left out" if "?" in text else ""
+        lost = "its ?query is left out" if "?" in VARIABLE.sub("", text) else ""
         if url["driver"] or url["scheme"].startswith("jdbc:"):
             login = f"${{db.roles.{role}}}:${{db.passwords.{role}}}@" if url["user"] else ""
             scheme = f"{url['scheme']}{url['driver'] or ''}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from gonogo.engine.init.secrets import holds_secret, looks_secret
 STACK_NAMES = {Role.POSTGRES: "db", Role.REDIS: "cache", Role.APPLICATION: "app", Role.CHROMA: CHROMA_NAME}
 STUB = "llm"
 APP_URL = "${env.APP_URL}"
+PLAIN_POSTGRES = re.compile(r"(docker\.io/)?(library/)?postgres(:[\w.-]+)?")  # its image has no pgvector
 INITIAL_SQL = "/docker-entrypoint-initdb.d"
 
 
@@ -91,7 +93,8 @@ def _postgres(service: ComposeService, made: Services) -> None:
     if made.translation.roles:
         remark = "their logins in Compose; both are made here, and the application's owns nothing"
         lines.append(pair("roles", dict(sorted(made.translation.roles.items(), reverse=True)), indent=4, remark=remark))
-    lines.append(pair("extensions", ["vector"], indent=4, remark="a guess; every extension that must be there"))
+    if not PLAIN_POSTGRES.fullmatch(image or ""):
+        lines.append(pair("extensions", ["vector"], indent=4, remark="a guess; every extension that must be there"))
     settings = dict(
         setting.split("=", 1)
         for flag, setting in zip(service.command, service.command[1:], strict=False)
@@ -158,13 +161,15 @@ def _application(app: ComposeService, project: ComposeProject, made: Services, *
     lines += ["  app:", pair("kind", "http", indent=4)]
     _image_and_source(app, project, made, out)
     if app.entrypoint:
-        made.todo.append("services.app: the Compose file has an entrypoint, which a stack file cannot say: see command")
+        made.todo.append("services.app.command begins with Compose's entrypoint: on docker the image's own comes first")
     _command(app, made)
     path = ready or app.health_path
     if path:
         lines.append(pair("ready", path, indent=4))
     else:
-        made.todo.append("services.app.ready: the path that answers with success when it is ready; / until you say")
+        made.todo.append(
+            "services.app.ready: a path that answers 200 when it is ready; until you say, any answer will do"
+        )
     if app.stop_grace_seconds:
         lines.append(pair("stop_grace", f"{app.stop_grace_seconds}s", indent=4))
     _write_environment(made)
@@ -176,7 +181,7 @@ def _application(app: ComposeService, project: ComposeProject, made: Services, *
 
 def _command(app: ComposeService, made: Services) -> None:
     """The command, listening on the port that gonogo chooses where the one of Compose can be seen in it."""
-    command = with_defaults("\0".join(app.command))
+    command = with_defaults("\0".join((*app.entrypoint, *app.command)))
     if not command or holds_secret(command.split("\0")):
         text = "command: [python, -m, yours]  (the embedded runtime needs it; docker: the image's own)"
         made.lines += comment(text, indent=4)
@@ -227,12 +232,15 @@ def _image_and_source(app: ComposeService, project: ComposeProject, made: Servic
         folder = (project.path.absolute().parent / context).resolve()
         relative = os.path.relpath(folder, out.absolute().parent.resolve())
         lines.append(pair("build", relative, indent=4, remark="docker"))
+        dockerfile = with_defaults(app.dockerfile) or ""
+        if dockerfile:
+            lines.append(pair("dockerfile", dockerfile, indent=4))
         lines.append(pair("workdir", relative, indent=4, remark="embedded: where command runs"))
-        lines.append(pair("source", relative, indent=4, remark="for the checks that read it"))
+        beside = Path(dockerfile).parent  # of a context that holds several programs, this one's
+        source = Path(relative) / beside if any((folder / beside).glob("*.py")) else Path(relative)
+        lines.append(pair("source", str(source), indent=4, remark="for the checks that read it"))
         if app.build_extras:
-            made.todo.append(
-                f"build has {', '.join(app.build_extras)}, which a stack file cannot say: only the context is used"
-            )
+            made.todo.append(f"build has {', '.join(app.build_extras)}, which a stack file cannot say")
     elif image := with_defaults(app.image):
         lines.append(pair("image", image, indent=4, remark="docker"))
     else:

@@ -28,7 +28,8 @@ class ContainerParameters(Spec):
     """Keys of a container service. It has started when it lives, or answers where `port` and `ready` say."""
 
     image: str | None = None
-    build: str | None = None  # folder with a Dockerfile
+    build: str | None = None  # folder that is built
+    dockerfile: str = "Dockerfile"  # in that folder
     command: tuple[str, ...] = ()  # instead of the image's own
     environment: dict[str, Text] = Field(default_factory=dict)
     port: int | None = Field(default=None, ge=1, le=65535)  # that it listens on; published on 127.0.0.1 only
@@ -130,8 +131,9 @@ class ContainerKind:
         else:
             folder = declared.path(parameters.build or ".")
             image = site.images.build(
-                folder, name=declared.name, scratch=site.scratch, deadline=site.deadline, pull=parameters.container.pull
-            )
+                folder, name=declared.name, scratch=site.scratch, deadline=site.deadline,
+                dockerfile=parameters.dockerfile, pull=parameters.container.pull,
+            )  # fmt: skip
         service = PlainContainer(declared, image, site)
         try:
             service.start(site.deadline)
