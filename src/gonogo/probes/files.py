@@ -15,7 +15,7 @@ from gonogo.probes._dockerfile import read_dockerfile
 from gonogo.probes._secrets import secrets_in
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
-from gonogo.stacks.sources import SourceTree, source_tree
+from gonogo.stacks.sources import SourceFile, SourceTree, source_tree
 
 
 def _one_or_many(value: object) -> object:
@@ -44,7 +44,10 @@ NAMED = re.compile(r"^[ \t]*(?:export[ \t]+|#[ \t]*(?=[A-Z0-9_]+=))?([A-Za-z_]\w
 
 
 class EnvironmentRule(Spec):
-    """Variables that the code reads and the file that explains them. Group 1 of each of `reads` is a name."""
+    """Variables that the code reads and the file that explains them. Group 1 of each of `reads` is a name.
+
+    What the code imports from a package beside its folder may be named as well, and need not be.
+    """
 
     code: Globs = ("**/*.py",)
     reads: tuple[Pattern, ...] = READS
@@ -131,19 +134,30 @@ def observe_tree(tree: SourceTree, parameters: FilesParameters) -> Iterator[Obse
 
 def _environment(tree: SourceTree, rule: EnvironmentRule) -> Iterator[Observation]:
     """Variables that are read but not explained, and the other way round."""
-    read: dict[str, str] = {}
-    for file in tree.some_files(rule.code):
-        for pattern in rule.reads:
-            for match in re.finditer(pattern, file.text):
-                read.setdefault(match[1], f"{match[1]} ({file.path}:{file.line_of(match.start(1))})")
-    read = {name: place for name, place in read.items() if name not in rule.ignore}
+    own = tree.some_files(rule.code)
+    read = _read_in(own, rule)
+    beside = {
+        name for one in tree.imported_from_beside(own) for name in _read_in(one.files(rule.code), rule)
+    }  # they may be named, or explained where they are read
     if not read:
         raise NotMeasurable(f"no variable is read in {', '.join(rule.code)}, as far as `reads` can tell")
     named = {name for file in tree.files((rule.example,)) for name in NAMED.findall(file.text)}
     detail = "" if named else f"{rule.example} is missing or names no variable"
     undocumented = tuple(place for name, place in read.items() if name not in named)
     yield Observation(name="undocumented_variables", value=undocumented, n=len(read), detail=detail)
-    yield Observation(name="unread_variables", value=tuple(sorted(named - read.keys())), n=len(named), detail=detail)
+    yield Observation(
+        name="unread_variables", value=tuple(sorted(named - read.keys() - beside)), n=len(named), detail=detail
+    )
+
+
+def _read_in(files: Iterable[SourceFile], rule: EnvironmentRule) -> dict[str, str]:
+    """The variables that files read, with where they do first."""
+    read: dict[str, str] = {}
+    for file in files:
+        for pattern in rule.reads:
+            for match in re.finditer(pattern, file.text):
+                read.setdefault(match[1], f"{match[1]} ({file.path}:{file.line_of(match.start(1))})")
+    return {name: place for name, place in read.items() if name not in rule.ignore}
 
 
 def _places(tree: SourceTree, name: str, rule: PatternRule) -> Observation:

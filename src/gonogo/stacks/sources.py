@@ -15,6 +15,7 @@ from gonogo.stacks.interfaces import Stack
 PRUNED = frozenset(
     {".git", ".hg", ".venv", "venv", "node_modules", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
 )
+IMPORTS = re.compile(r"^\s*(?:from|import)\s+([A-Za-z_]\w*)", re.MULTILINE)
 LARGEST_BYTES = 2 * 2**20
 MOST_FILES = 20_000
 GIT_SECONDS = 10.0
@@ -55,6 +56,12 @@ class SourceTree:
         if not found:
             raise NotMeasurable(f"no file of the application's source matches {', '.join(globs)}")
         return found
+
+    def imported_from_beside(self, files: Sequence[SourceFile]) -> list[SourceTree]:
+        """Python packages that lie beside this folder and that the files import: they run as a part of it."""
+        names = {match[1] for file in files for match in IMPORTS.finditer(file.text)} - {self.root.name}
+        beside = [self.root.parent / name for name in sorted(names)]
+        return [SourceTree(root=folder) for folder in beside if (folder / "__init__.py").is_file()]
 
     def has(self, glob: str) -> bool:
         """Whether any file matches, text or not."""
