@@ -19,6 +19,7 @@ from subprocess import Popen
 from typing import Any
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
+from gonogo.load.leftovers import remove_stored
 from gonogo.load.traffic import parameters_of, traffic_of
 from gonogo.load.wire import SPEC_VARIABLE, Finished, Sample, Started, Traffic, read_lines
 from gonogo.spec.content import find_locustfile
@@ -173,6 +174,8 @@ def running_load(
             spec.unlink()  # it was read, and it holds the tenants' keys
             yield running
     finally:
+        if any(one.name == "ingest" for one in traffic.requests):
+            remove_stored(context, traffic)
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
+from gonogo.load.leftovers import KEY, STORED
 from gonogo.load.wire import PlannedRequest, Traffic
 from gonogo.spec.contract import ContractSpec
 from gonogo.spec.references import substitute
@@ -67,16 +68,18 @@ def requests_of(
 ) -> tuple[PlannedRequest, ...]:
     """For every question a request of each name, as its tenant: a search or a chat that asks it, a document to store.
 
+    What is stored has nothing to do with the questions: it must not become their answer.
+
     Raises MissingCapability where the contract has none.
     """
     made = []
     for name in names:
         for one in questions:
-            key = one.id if name == "search" else f"{name}-{one.id}"
-            known = one.document if name == "search" else None
+            key = {"search": "", "ingest": KEY}.get(name, f"{name}-") + one.id
+            known = None if name == "ingest" else one.document
             values = {
                 "query": one.question, "k": k, "message": one.question, "session": f"gonogo-load-{one.id}",
-                "id": f"gonogo-load-{one.id}", "title": f"Load {one.id}", "text": f"{LOAD_TEXT} {one.question}",
+                "id": STORED.format(question=one.id), "title": f"Load {one.id}", "text": f"{LOAD_TEXT} {one.id}",
             }  # fmt: skip
             made.append(planned(application, name, one.tenant, key=key, known=known, **values))
     return tuple(made)
@@ -91,6 +94,10 @@ def traffic_of(
         raise MissingCapability(f"what is only read gets {context.stack.spec.gentle_load:g} requests a second at most")
     names = list(parameters.requests)
     _refuse_writing(names, context)
+    if "ingest" in names and context.stack.spec.contract.delete is None:
+        raise MissingCapability(
+            "the contract declares no delete request: what a load stores could not be removed again"
+        )
     with application_of(context.stack) as application:
         questions = asked_questions(context, parameters.seed)
         requests = requests_of(application, names, questions, parameters.k)

@@ -94,11 +94,10 @@ class OpenModelUser(locust.User):
             return None, ()
         answer = Answer(request=request.name, status=200, headers={}, body=body, started=0.0, seconds=0.0)
         if request.name == "chat":
-            said_in(spec, answer)
-            return None, ()
+            sources = said_in(spec, answer).sources
+            return (None if request.known is None or not spec.sources else request.known in sources), ()
         if request.name == "ingest":
-            id_in(spec, answer, request.key)
-            return None, ()
+            return None, (id_in(spec, answer, ""),)
         if "document" not in spec.hit:
             return None, ()
         hits = hits_in(spec, answer)

@@ -41,8 +41,8 @@ def run_load(
     """Run a profile and record what it showed. `changes` replace parameters (seeded defects).
 
     Observes p50, p95, p99, error_rate, errors, rate_limited, throughput, offered_rate, correct_share, generator_lag and
-    recall_at_10. What is expected and could not be measured has no value and says why. Raises NotMeasurable when the
-    load was not delivered at all.
+    recall_at_10; of a mix also chat_p95, ingest_p95 … of each request by itself. What is expected and could not be
+    measured has no value and says why. Raises NotMeasurable when the load was not delivered at all.
     """
     parameters = parameters_of(spec, changes)
     truth = _truth(context, parameters) if RECALL in spec.expect else None
@@ -144,9 +144,16 @@ def _observations(seen: _Seen, truth: _Truth | None) -> Iterator[Observation]:
 
 
 def _latencies(seen: _Seen) -> Iterator[Observation]:
+    """Of all requests, and of each kind of a mix by itself: chat_p95 and the like."""
+    yield from _percentiles(seen, counted_latencies(seen.samples))
+    names = sorted({sample.name for sample in seen.samples})
+    for kind in names if len(names) > 1 else ():
+        yield from _percentiles(seen, counted_latencies([one for one in seen.samples if one.name == kind]), f"{kind}_")
+
+
+def _percentiles(seen: _Seen, counted: Sequence[Sample], prefix: str = "") -> Iterator[Observation]:
     """From the intended start. The low bound leaves out what the generator itself was late."""
-    counted = counted_latencies(seen.samples)
-    for name, share in PERCENTILES.items():
+    for name, share in ((f"{prefix}{name}", share) for name, share in PERCENTILES.items()):
         try:
             found = percentile([sample.latency_seconds for sample in counted], share)
             by_service = percentile([sample.ended_s - sample.sent_s for sample in counted], share)
