@@ -69,7 +69,7 @@ def make_plan(inputs: Inputs, world: World) -> Plan:
         raise SpecError(problems)
     items.sort(key=lambda item: (ORDER.index(item.kind), item.effects is not Effect.READ))
     plan = Plan(items=tuple(items))
-    if not any(item.skip is None for item in plan.items):
+    if not any(item.skip in {None, SkipReason.UNSUPPORTED} for item in plan.items):
         raise UsageError("nothing is selected: every verification is skipped or deselected")
     return _within_duration(plan, inputs.options.max_duration_s)
 

@@ -20,7 +20,6 @@ from gonogo.stacks.external.hooks import HookFailed, HookRun, Hooks, heal_again
 from gonogo.stacks.external.stack import ExternalStack
 from gonogo.stacks.external.web import ExternalHttp
 
-PROOF_SECONDS = 30.0
 POLL_SECONDS = 0.05
 SESSION_SECONDS = 10.0
 FLUSHED = "SELECT pg_current_wal_flush_lsn()::text"
@@ -82,9 +81,7 @@ def inject(
 
     Raises FaultDidNotLand, MissingCapability.
     """
-    hooks = _required(context)
-    if reason := hooks.missing(name):
-        raise MissingCapability(reason)
+    hooks = _runnable(context, name)
     hooked = Hooked(name=name, hooks=hooks, record=write_down(hooks.record(name)), healed=healed)
     with healed_on_error(hooked, context):
         hooked.ran = True
@@ -101,20 +98,22 @@ def inject(
             return bool(proofs)
 
         try:
-            context.deadline.within(PROOF_SECONDS).poll(seen, every_seconds=POLL_SECONDS, what=f"hooks.{name}")
+            patience = hooks.specs[name].timeout
+            context.deadline.within(patience).poll(seen, every_seconds=POLL_SECONDS, what=f"hooks.{name}")
         except DeadlineExceeded:
             context.deadline.check(f"hooks.{name} takes effect")
-            raise FaultDidNotLand(f"hooks.{name} had no effect in {PROOF_SECONDS:.0f} s: {waiting()}") from None
+            raise FaultDidNotLand(f"hooks.{name} had no effect in {patience:g} s: {waiting()}") from None
         hooked.proof = f"hooks.{name} ended after {run.seconds:.1f} s: {proofs[0]}"
     return hooked
 
 
-def _required(context: Context) -> Hooks:
+def _runnable(context: Context, name: HookName) -> Hooks:
+    """The stack's commands, with this one among them. Raises MissingCapability."""
     hooks = hooks_of(context)
     if hooks is None:
-        raise MissingCapability(
-            "hooks: are for stacks of the external runtime; what gonogo started it breaks by itself"
-        )
+        raise MissingCapability("what gonogo started it breaks by itself: hooks: are for the external runtime")
+    if reason := hooks.missing(name):
+        raise MissingCapability(reason)
     return hooks
 
 
@@ -153,7 +152,7 @@ def _names(servers: list[ExternalPostgres]) -> str:
 def database_of(context: Context, name: HookName, service: str | None) -> ExternalPostgres:
     """The server that a command acts on: the fault's, else the hook's own, else the data service's primary."""
     data_service = context.stack.spec.data.service
-    wanted = service or _required(context).service(name, data_service)
+    wanted = service or _runnable(context, name).service(name, data_service)
     server = context.stack.postgres(None if wanted == data_service else wanted)
     if not isinstance(server, ExternalPostgres):
         raise MissingCapability(f"{server.name} is no server of an external stack")
@@ -162,7 +161,7 @@ def database_of(context: Context, name: HookName, service: str | None) -> Extern
 
 def application_of_hook(context: Context, name: HookName) -> ExternalHttp:
     """The application that a command acts on."""
-    wanted = _required(context).service(name, context.stack.spec.contract.service)
+    wanted = _runnable(context, name).service(name, context.stack.spec.contract.service)
     service = context.stack.services.get(wanted)
     if not isinstance(service, ExternalHttp):
         raise MissingCapability(f"the stack has no application {wanted!r} that gonogo asks")

@@ -36,7 +36,7 @@ class HookSpec(Spec):
     command: Command
     heal: Command | None = None
     service: str | None = None
-    timeout: Seconds = Field(default=60.0, gt=0)  # of each of the two
+    timeout: Seconds = Field(default=60.0, gt=0)  # of each of the two, and until its effect shows
     environment: dict[str, str] = Field(default_factory=dict)
 
     @model_validator(mode="before")

@@ -82,7 +82,7 @@ def rejoin(state: State) -> None:
 def main() -> int:
     """Do one thing; 3 when it cannot be done."""
     state = json.loads(Path(sys.argv[1]).read_text())
-    primary, _ = roles(state)
+    primary, standby = roles(state)
     match sys.argv[2]:
         case "failover":
             failover(state)
@@ -91,6 +91,10 @@ def main() -> int:
         case "restart":
             stop(state, primary)
             start(state, primary)
+        case "wait":
+            wait_for(state, primary, standby)
+        case "no-wait":
+            wait_for(state, primary, None)
         case "kill":
             stop(state, primary)
         case "start":

@@ -43,6 +43,8 @@ dynamic_shared_memory_type = mmap
 shared_buffers = 64MB
 max_connections = 60
 shared_preload_libraries = pg_stat_statements
+logging_collector = on
+log_destination = jsonlog
 statement_timeout = 30s
 idle_in_transaction_session_timeout = 60s
 """

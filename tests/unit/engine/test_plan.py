@@ -97,3 +97,21 @@ def test_the_disruptive_come_last() -> None:
     plan = make_plan(read_inputs(RunOptions()), World())
     kinds = [item.kind.value for item in plan.items]
     assert kinds == sorted(kinds, key=["check", "load", "drill", "chaos"].index)
+
+
+def test_a_part_that_is_all_unsupported_is_a_plan_all_the_same() -> None:
+    """What a stack cannot do is told item by item; only an empty selection is a mistake of the caller."""
+    world = World(capabilities=frozenset(), missing={"write": "it is only read"}, facts=Facts(runtime="external"))
+    assert "it is only read" in planned("chaos/pool_exhaustion", world=world).reason
+
+
+def test_what_is_only_read_is_loaded_gently_or_not_at_all() -> None:
+    """Never at a lower rate than a profile claims: that would prove what nobody saw."""
+    readable = EVERYTHING - {Capability.WRITE}
+    item = planned("loadtests/search_steady", world=World(capabilities=readable, facts=Facts(runtime="external")))
+    assert item.skip is SkipReason.UNSUPPORTED
+    assert "30 requests a second" in item.reason
+    assert planned(
+        "loadtests/search_steady", world=World(capabilities=EVERYTHING, facts=Facts(runtime="external"))
+    ).runs
+    assert "quiet_host" in item.uses

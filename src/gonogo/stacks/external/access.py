@@ -8,7 +8,7 @@ from gonogo.core.errors import UsageError
 from gonogo.spec.stack import StackSpec
 
 READ_ONLY = "the stack is only read; `disposable: true` in its file together with --allow-destructive changes that"
-NOT_OURS = "the external runtime did not start it; hooks: of the stack file can stand in"
+NOT_OURS = "gonogo does that only to what it started; hooks: of the stack file can stand in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,15 @@ from gonogo.stacks.external.web import ExternalHttp
 from gonogo.stacks.running import first_missing
 
 SECONDS = 10.0
-NO_LOG = "the log of what gonogo did not start cannot be read"
+REASONS = {
+    Capability.READ_LOGS: "the log of what gonogo did not start cannot be read",
+    Capability.BACKUP_TOOLS: "gonogo runs backup tools beside servers that it started only",
+    Capability.SCRATCH_POSTGRES: "the external runtime starts no scratch servers",
+    Capability.SCRATCH_APPLICATION: "the external runtime starts no second application",
+    Capability.PHYSICAL_RESTORE: "the external runtime starts no server from a restored data directory",
+    Capability.LIMIT_DISK: "the disk of what gonogo did not start is never filled",
+    Capability.LLM_CONTROL: "only gonogo's own stand-in for a model can be told to fail",
+}
 JSON_LOG = "SELECT length(pg_read_file(pg_current_logfile('jsonlog'), 0, 1000))"
 # What the server logs for everybody, and whether some role or database has it otherwise.
 LOGS_EVERYTHING = """
@@ -31,7 +39,7 @@ MAY_CHANGE = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
 
 def find_capabilities(stack: ExternalStack) -> Mapping[Capability, str | None]:
     """Every capability with None, or why it is missing."""
-    found: dict[Capability, str | None] = dict.fromkeys(Capability, NOT_OURS)
+    found: dict[Capability, str | None] = {one: REASONS.get(one, NOT_OURS) for one in Capability}
     database, application = _no_database(stack), _no_application(stack)
     refusal = stack.access.refusal
     found[Capability.SQL] = database
@@ -40,7 +48,6 @@ def find_capabilities(stack: ExternalStack) -> Mapping[Capability, str | None]:
     found[Capability.WRITE] = refusal or first_missing(database, application)
     found[Capability.LOAD] = application or _no_load_generator()
     found[Capability.CAPTURE] = database or _no_capture(stack)
-    found[Capability.READ_LOGS] = NO_LOG
     found[Capability.FAILOVER] = stack.hooks.missing("failover") or database or _no_standby(stack)
     found[Capability.HOOKS] = refusal or (None if stack.hooks.specs else "the stack file has no hooks:")
     found[Capability.RESTART_APPLICATION] = stack.hooks.missing("restart_application") or application
