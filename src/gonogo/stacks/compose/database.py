@@ -14,7 +14,6 @@ from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.pg.sessions import session
 from gonogo.stacks.compose.logins import Login, logins
 from gonogo.stacks.compose.member import Member, Written
-from gonogo.stacks.docker.box import Box
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.server import LOGS
 from gonogo.stacks.docker.tools import run_tool
@@ -100,7 +99,7 @@ class ComposePostgres(KnownLogins):
         self.member_of_project = member
         self.hosts = member.hosts
         self.no_capture = no_capture(member.written)
-        self._box: Box = member.box(log_files=[] if self.no_capture else [f"{LOGS}/server.log"])
+        self._box = member.box(log_files=[] if self.no_capture else [f"{LOGS}/server.log"])
         self._site = member.site
         self._inside = member.port
         self._named = named
@@ -205,12 +204,13 @@ class ComposePostgres(KnownLogins):
             limit.poll(self._answers_or_ended, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
         except DeadlineExceeded as error:
             raise StackError(f"{self.name}: PostgreSQL does not answer: {error}\n{self.log_tail(10)}") from error
+        self._box.has_ended()  # the engine may have started it once more: its first process is another one
         self.group.primary = self
 
     def _answers_or_ended(self) -> bool:
         if self.answers():
             return True
-        if not self._box.is_running():
+        if self._box.has_ended():
             raise StackError(f"{self.name}: PostgreSQL did not start\n{self.log_tail(10)}")
         return False
 

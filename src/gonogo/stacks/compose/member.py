@@ -107,6 +107,14 @@ class AdoptedBox(Box):
                 follower.follow(self.container, 0)
         self._seen = True
 
+    def has_ended(self) -> bool:
+        """Whether it has ended for good: while the project starts, the engine may start it once more."""
+        if self.is_running():
+            self._pid = int(self.container.attrs["State"]["Pid"])
+            return False
+        policy = self.container.attrs["HostConfig"]["RestartPolicy"]
+        return str(policy.get("Name") or "no") == "no" or self.container.attrs["State"]["Status"] == "dead"
+
 
 class PlainService:
     """Implements Service for a container that gonogo knows nothing more of."""

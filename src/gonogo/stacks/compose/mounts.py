@@ -84,7 +84,7 @@ class Mounting:
     service: str
     project: str
     labels: Mapping[str, str]  # of a new volume
-    keeps_data: bool  # a database: what it keeps in a folder of the user's is not for us
+    data: Sequence[str]  # where it keeps data inside: what the user has there is not for us
     folders: Folders
     notes: list[str]
     volumes: dict[str, Any]
@@ -105,7 +105,7 @@ class Mounting:
             return self._empty(number, target)
         if read_only:
             return _bind(path, target, read_only=True)
-        if self.keeps_data or _is_data(target):
+        if _is_below(target, (*DATA_FOLDERS, *self.data)):
             self.notes.append(f"{self.service}: {path} is yours: the run has an empty {target} in its place")
             return self._empty(number, target)
         copy = self.folders.copy_of(path)
@@ -126,10 +126,10 @@ def _bind(path: Path, target: str, *, read_only: bool) -> Mount:
     return {**made, "read_only": True} if read_only else made
 
 
-def _is_data(target: str) -> bool:
-    """Whether a path of a container is one where databases keep their data.
+def _is_below(path: str, folders: Sequence[str]) -> bool:
+    """Whether a path of a container is one of the folders, or inside of one.
 
-    >>> _is_data("/var/lib/postgresql/data"), _is_data("/app/data")
+    >>> _is_below("/var/lib/postgresql/data", DATA_FOLDERS), _is_below("/app/data", DATA_FOLDERS)
     (True, False)
     """
-    return any(target == one or target.startswith(f"{one}/") for one in DATA_FOLDERS)
+    return any(path == one or path.startswith(f"{one}/") for one in folders)

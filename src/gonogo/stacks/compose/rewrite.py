@@ -28,7 +28,7 @@ class Reached:
     environment: Mapping[str, str] = field(default_factory=dict)
     command: tuple[str, ...] = ()  # instead of its own
     shares: tuple[str, ...] = ()  # folders of this host that it sees at the same path
-    keeps_data: bool = False  # a database: what it keeps in a folder of the user's is not for us
+    data: tuple[str, ...] = ()  # where it keeps data inside: what the user has there is not for us
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ def _service(name: str, one: Model, around: Surroundings, made: Rewritten) -> Mo
         "ports": _ports(name, one, wanted, around, made),
     }
     mounting = Mounting(
-        service=name, project=around.project, labels=around.labels(name), keeps_data=wanted.keeps_data,
+        service=name, project=around.project, labels=around.labels(name), data=wanted.data,
         folders=around.folders, notes=made.notes, volumes=made.model["volumes"],
     )  # fmt: skip
     service["volumes"] = mounting.of(one.get("volumes") or [])

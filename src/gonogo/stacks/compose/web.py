@@ -20,17 +20,19 @@ class ComposeHttp(DockerHttp):
     def __init__(self, member: Member, *, kind: str, life: Life, asks_ready: bool, source: Path | None) -> None:
         definition = Definition(service=member.name, image=member.written.image.id, alias=member.written.name)
         super().__init__(name=member.name, kind=kind, site=member.site, definition=definition, life=life, source=source)
-        self._box = member.box()
+        self._box = self._adopted = member.box()
         self.port = member.outside
         self.url = f"http://{HOST}:{self.port}"
         self._asks_ready = asks_ready
         self._checks_health = bool(member.container.attrs["State"].get("Health"))
 
     def _is_ready(self) -> bool:
-        if self._asks_ready or not self._box.is_running():
-            return super()._is_ready()
-        if self._checks_health:
-            return bool(self._box.container.attrs["State"]["Health"]["Status"] == "healthy") and self._answers()
+        if self._adopted.has_ended():
+            return super()._is_ready()  # which says so
+        if self._asks_ready:
+            return status_of(self.port, self._life.ready or "/") == HTTPStatus.OK
+        if self._checks_health and self._adopted.container.attrs["State"]["Health"]["Status"] != "healthy":
+            return False
         return self._answers()
 
     def _answers(self) -> bool:

@@ -23,7 +23,7 @@ from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.server import PORT as CONTAINER_PORT
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.docker.volumes import Copy, copy_volume
+from gonogo.stacks.docker.volumes import Copy, copy_volume, data_folder
 from gonogo.stacks.external.database import attach_database
 from gonogo.stacks.external.site import ExternalSite
 from gonogo.stacks.interfaces import Role
@@ -132,7 +132,7 @@ class PostgresKind:
         only(declared.name, parameters, ("database", "roles", "settings"))
         return Reached(
             port=written.listens or CONTAINER_PORT, command=command_with(written, parameters.settings),
-            shares=(str(site.scratch),), keeps_data=True,
+            shares=(str(site.scratch),), data=(data_folder(written.image),),
         )  # fmt: skip
 
     def compose(self, declared: Declared, member: Member) -> Started:

@@ -26,6 +26,7 @@ from gonogo.stacks.started import Started
 PROGRAMS = ("redis-server", "valkey-server")
 HOST = "127.0.0.1"
 PORT = 6379
+DATA = "/data"  # of the official image
 START_SECONDS = 20.0
 POLL_SECONDS = 0.005
 
@@ -186,7 +187,7 @@ class RedisKind:
     def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:  # noqa: ARG002 - a protocol
         """Its port."""
         only(declared.name, declared.parameters, ())
-        return Reached(port=written.port(PORT), keeps_data=True)
+        return Reached(port=written.port(PORT), data=(DATA,))
 
     def compose(self, declared: Declared, member: Member) -> Started:
         """Take it as Compose started it: it may want a password that only the application knows."""
