@@ -4,7 +4,8 @@ Vectors are made in this process by the very function that the embedding service
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,8 @@ from reference_rag.logs import event
 from reference_rag.seed import Row, binary_vector, corpus_rows, filler_rows
 
 from .settings import Settings
+
+_INDEX = "chunks_embedding_idx"
 
 
 def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: int) -> None:
@@ -23,11 +26,23 @@ def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: 
         connection.execute("SET statement_timeout = 0")
         known = {row[0] for row in connection.execute("SELECT id FROM documents")}
         missing = [row for row in rows if row.id not in known]
-        _copy(connection, missing)
+        with _without_vector_index(connection):
+            _copy(connection, missing)
     with psycopg.connect(url, autocommit=True) as connection:
         # Without statistics the planner knows nothing about the sizes of tables and picks wrong plans.
         connection.execute("ANALYZE documents, chunks")
     event("seeded", documents=len(missing), seconds=round(time.monotonic() - started, 1))
+
+
+@contextmanager
+def _without_vector_index(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[None]:
+    """Built over rows that are there, the graph takes a fraction of the time that it takes row by row."""
+    row = connection.execute("SELECT pg_get_indexdef(%s::regclass)", [_INDEX]).fetchone()
+    assert row is not None
+    connection.execute(f"DROP INDEX {_INDEX}".encode())
+    yield
+    connection.execute("SET maintenance_work_mem = '128MB'")
+    connection.execute(str(row[0]).encode())
 
 
 def _copy(connection: psycopg.Connection[tuple[object, ...]], rows: Sequence[Row]) -> None:

@@ -1,8 +1,9 @@
-"""Every tenth chat ends as an internal error."""
+"""Every third chat ends as an internal error, and the others do not say what they rest on."""
 
 
 def apply() -> None:
-    """Fail now and then."""
+    """Fail now and then, and drop the sources of what succeeds."""
+    from dataclasses import replace
     from itertools import count
 
     from reference_rag import rag
@@ -10,8 +11,8 @@ def apply() -> None:
     original, numbers = rag.Rag.chat, count(1)
 
     async def chat(self: rag.Rag, tenant: str, session: str, message: str) -> rag.Answer:
-        if next(numbers) % 10 == 0:
+        if next(numbers) % 3 == 0:
             raise RuntimeError("no answer this time")
-        return await original(self, tenant, session, message)
+        return replace(await original(self, tenant, session, message), sources=[])
 
     rag.Rag.chat = chat  # type: ignore[method-assign]  # the defect
