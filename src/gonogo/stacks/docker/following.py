@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Callable, Generator
+from contextlib import closing, suppress
+from struct import Struct
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import StackError
 from gonogo.rundir.logs import RunLog
@@ -17,17 +18,17 @@ if TYPE_CHECKING:
 
 END_SECONDS = 1.0
 # The file may not be there yet, and may never be; the shell's process becomes tail's.
+HEADER = Struct(">BxxxL")  # which output it is, and how many bytes of it follow
 TAIL = 'exec tail -c "+$1" -F "$2" 2>/dev/null'
 
 
 class Follower:
     """Follows one source of one container in a thread of its own, once per life of the container."""
 
-    def __init__(self, log: RunLog, stream: Callable[[Container, int, float], Iterable[bytes]]) -> None:
+    def __init__(self, log: RunLog, stream: Callable[[Container, int, float], Generator[bytes]]) -> None:
         self._log = log
         self._stream = stream
         self._bytes = 0
-        self._began = 0.0
         self._thread: threading.Thread | None = None
 
     def follow(self, container: Container, began: float) -> None:
@@ -38,8 +39,14 @@ class Follower:
         self._thread.start()
 
     def _run(self, container: Container, seen: int, began: float) -> None:
-        with suppress(StackError, OSError), speaking("the log ended"):  # the container was removed, the engine stopped
-            for piece in self._stream(container, seen, began):
+        from urllib3.exceptions import HTTPError  # noqa: PLC0415 - comes with the SDK, see engine.connect
+
+        with (  # the container was removed, the engine stopped
+            suppress(StackError, OSError, HTTPError),
+            speaking("the log ended"),
+            closing(self._stream(container, seen, began)) as pieces,
+        ):
+            for piece in pieces:
                 self._bytes += len(piece)
                 self._log.write(piece)
         with suppress(OSError):  # a full disk must not end more than the log
@@ -52,18 +59,26 @@ class Follower:
         self._thread = None
 
 
-def output(container: Container, _seen: int, began: float) -> Iterable[bytes]:
+def output(container: Container, _seen: int, began: float) -> Generator[bytes]:
     """What its processes write, from the beginning of this life on."""
-    return container.logs(stream=True, follow=True, since=began)
+    # As the SDK asks, but for its timeout, and with an end: it never closes what it streams.
+    api: Any = container.client.api  # type: ignore[union-attr]  # a container that was found has one
+    address = f"{api.base_url}/v{api.api_version}/containers/{container.id}/logs"
+    wanted = {"stdout": 1, "stderr": 1, "follow": 1, "since": f"{began:.9f}"}
+    with closing(api.get(address, params=wanted, stream=True, timeout=None)) as response:
+        response.raise_for_status()
+        while len(header := response.raw.read(HEADER.size)) == HEADER.size:
+            yield response.raw.read(HEADER.unpack(header)[1])
 
 
-def file(path: str) -> Callable[[Container, int, float], Iterable[bytes]]:
+def file(path: str) -> Callable[[Container, int, float], Generator[bytes]]:
     """What is appended to a file inside of the container, from what was seen before on."""
 
-    def stream(container: Container, seen: int, _began: float) -> Iterable[bytes]:
+    def stream(container: Container, seen: int, _began: float) -> Generator[bytes]:
         command = ["sh", "-c", TAIL, "gonogo", str(seen + 1), path]
         pieces: Any = container.exec_run(command, stream=True).output
-        return cast("Iterable[bytes]", pieces)
+        with closing(pieces):
+            yield from pieces
 
     return stream
 

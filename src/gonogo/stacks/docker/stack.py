@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
+from gonogo.stacks.docker.build import run_once
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.interfaces import HttpService, PostgresServer, ScratchRequest, StackRequest
@@ -53,6 +54,7 @@ class DockerStack(RunningStack):
             name=self._fresh_name(request.name), site=replace(self._site, deadline=deadline), image=source.image,
             database=source.database, roles=source.roles, group=Group(),
             settings={**source.settings, **request.settings, "archive_mode": "off"},
+            container=source.container, folder=source.stack_folder,
         )  # fmt: skip
         try:
             server.start(deadline)
@@ -78,6 +80,17 @@ class DockerStack(RunningStack):
             yield service
         finally:
             service.close()
+
+    def run_application(self, what: str, command: Sequence[str], database: PostgresServer, deadline: Deadline) -> None:
+        """A command of the contract's service, with every reference to the data service leading to `database`."""
+        if not isinstance(database, DockerPostgres):
+            raise StackError("a command of the application needs a database of the docker runtime")
+        declared = self._declared.get(self.spec.contract.service)
+        if declared is None:
+            raise MissingCapability(f"the stack has no HTTP service {self.spec.contract.service!r}")
+        references = self._site.references.replaced(self.spec.data.service, references_inside([database]))
+        site = replace(self._site, references=references, deadline=deadline)
+        run_once(declared, self._fresh_name(what), command, site, deadline.remaining_seconds)
 
     def _fresh_name(self, name: str) -> str:
         self._scratch_number += 1
