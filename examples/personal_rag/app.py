@@ -61,7 +61,7 @@ async def _database_state(service: PersonalService) -> tuple[str, str]:
 async def _vectors_state(service: PersonalService) -> str:
     try:
         async with asyncio.timeout(2 * _READINESS_SECONDS):
-            await service.vectors.check()
+            await service.vectors.check(_READINESS_SECONDS)
     except ServiceError as error:
         return error.code
     except TimeoutError:

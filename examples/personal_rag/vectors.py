@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import httpx
 
-from reference_rag.embeddings import Vector
+from reference_rag.embeddings import DIMENSIONS, Vector
 from reference_rag.errors import ServiceError
 
 PLACE: Final = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 HNSW: Final = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max_neighbors": 24}
 _RETRY_AFTER_SECONDS: Final = 1
 _PAGE: Final = 500
+_WARMING_SECONDS: Final = 30.0
 
 
 class VectorsUnavailable(ServiceError):
@@ -41,21 +42,43 @@ class Neighbour:
 
 
 class VectorStore:
-    """The collection. It is made when it is first needed."""
+    """The collection. It is made when it is first needed.
+
+    A store that has just started reads its index at the first query, which takes seconds: `check` sees to that.
+    """
 
     def __init__(self, client: httpx.AsyncClient, collection: str) -> None:
         self._client = client
         self._name = collection
         self._id: str | None = None
         self._finding = asyncio.Lock()
+        self._warming: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._warming is not None:
+            self._warming.cancel()
+            await asyncio.gather(self._warming, return_exceptions=True)
         await self._client.aclose()
 
-    async def check(self) -> None:
-        """Ask whether it answers and has the collection. Raises VectorsUnavailable."""
+    async def check(self, wait_seconds: float) -> None:
+        """Ask whether it answers, has the collection and has read its index. Raises VectorsUnavailable."""
+        warming = self._warming or asyncio.create_task(self._warm())
+        self._warming = warming
+        done, _ = await asyncio.wait({warming}, timeout=wait_seconds)
+        if not done:
+            raise VectorsUnavailable("The vector store reads its index.", retry_after=_RETRY_AFTER_SECONDS)
+        if warming.exception() is not None:
+            self._warming = None
+            raise VectorsUnavailable(retry_after=_RETRY_AFTER_SECONDS)
         await self._ask("GET", f"{PLACE}/{self._name}")
+
+    async def _warm(self) -> None:
+        """The first query of a store's life, with time of its own."""
+        axis = [1.0] + [0.0] * (DIMENSIONS - 1)
+        body = {"query_embeddings": [axis], "n_results": 1, "include": ["distances"]}
+        path = f"{PLACE}/{await self._collection()}/query"
+        await self._ask("POST", path, body, timeout_seconds=_WARMING_SECONDS)
 
     async def add(self, passages: Sequence[Passage]) -> None:
         """Store passages, replacing what their ids held."""
@@ -103,18 +126,23 @@ class VectorStore:
                 self._id = str((await self._ask("POST", PLACE, body))["id"])
             return self._id
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def _ask(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_seconds: float | None = None
+    ) -> Any:
         """Ask, and once more where a kept connection turned out to be dead: every request may be repeated."""
         for attempt in (1, 2):
             try:
-                answer = await self._client.request(method, path, json=body)
+                answer = await self._client.request(
+                    method, path, json=body, timeout=timeout_seconds or self._client.timeout
+                )
                 answer.raise_for_status()
                 return answer.json()
             except (httpx.RemoteProtocolError, httpx.ReadError) as error:
                 if attempt == 2:
                     raise VectorsUnavailable(retry_after=_RETRY_AFTER_SECONDS) from error
             except (httpx.HTTPError, ValueError) as error:
-                self._id = None  # perhaps another store answers there by now
+                self._id = None  # perhaps another store answers there by now, or the same one, just started
+                self._warming = None
                 raise VectorsUnavailable(retry_after=_RETRY_AFTER_SECONDS) from error
         raise AssertionError  # the loop returns or raises
 

@@ -10,12 +10,12 @@ def apply() -> None:
     ask = VectorStore._ask
     lost = False
 
-    async def once(self: VectorStore, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    async def once(self: VectorStore, method: str, path: str, *rest: Any, **named: Any) -> Any:
         nonlocal lost
         if lost:
             raise VectorsUnavailable(retry_after=1)
         try:
-            return await ask(self, method, path, body)
+            return await ask(self, method, path, *rest, **named)
         except VectorsUnavailable:
             lost = True
             raise
