@@ -49,6 +49,7 @@ class Image:
 class _Recipe:
     """What is built."""
 
+    folder: Path  # what is sent to the engine
     file: Path
     name: str
     only_for_run: str
@@ -174,13 +175,13 @@ class Images:
         key = (folder, dockerfile, only_for_run)
         with self._building:
             if key not in self._built:
-                recipe = _Recipe(file=folder / dockerfile, name=name, only_for_run=only_for_run, pull=pull)
+                recipe = _Recipe(folder=folder, file=folder / dockerfile, name=name, only_for_run=only_for_run, pull=pull)
                 self._built[key] = self._build(recipe, scratch, deadline)
             return self._built[key]
 
     def _build(self, wanted: _Recipe, scratch: Path, deadline: Deadline) -> Image:
         recipe, name, only_for_run = wanted.file, wanted.name, wanted.only_for_run
-        folder = recipe.parent
+        folder = wanted.folder
         if not recipe.is_file():
             raise StackError(f"{folder} has no {recipe.name}")
         text = recipe.read_text()
