@@ -6,6 +6,7 @@ import json as jsonlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -184,7 +185,7 @@ class Application:
             return self.deliver(request, caller, reads=spec, timeout_seconds=timeout_seconds)
 
         answer = once()
-        if not (patient and answer.rate_limited):
+        if not (patient and answer.rate_limited) or _retry_after(answer) > LONGEST_PATIENCE_SECONDS:
             return answer
         time.sleep(self.patience_seconds(answer))
         return once()
@@ -192,7 +193,7 @@ class Application:
     @staticmethod
     def patience_seconds(answer: Answer) -> float:
         """How long a 429 is worth waiting for: what it says itself, at most 5 s."""
-        return _retry_after(answer)
+        return min(_retry_after(answer), LONGEST_PATIENCE_SECONDS)
 
     def search(
         self, tenant: str | None, query: str, k: int = 10, *, patient: bool = True, timeout_seconds: float | None = None
@@ -287,7 +288,7 @@ def questions_of(stack: Stack) -> tuple[Question, ...]:
     path = stack.spec_path.parent / stack.spec.corpus.questions
     try:
         records = [jsonlib.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-        return tuple(
+        found = tuple(
             Question(
                 id=str(one["id"]),
                 tenant=stack.spec.corpus.as_ or one["tenant"],
@@ -302,9 +303,21 @@ def questions_of(stack: Stack) -> tuple[Question, ...]:
         raise MissingCapability(
             f"the questions {path} are no lines of id, tenant, question, document: {error}"
         ) from error
+    return _of_known_tenants(found, tuple(stack.spec.contract.tenants), path)
+
+
+def _of_known_tenants(found: tuple[Question, ...], tenants: tuple[str, ...], path: Path) -> tuple[Question, ...]:
+    """The questions that can be asked: a corpus may have some of tenants whose keys the contract does not name."""
+    known = tuple(one for one in found if one.tenant in tenants) if tenants else found
+    if found and not known:
+        others = ", ".join(dict.fromkeys(one.tenant for one in found))
+        raise MissingCapability(
+            f"the questions {path} are asked as {others}, and the contract names only {', '.join(tenants)}"
+        )
+    return known
 
 
 def _retry_after(answer: Answer) -> float:
     written = answer.headers.get("retry-after", "1")
     seconds = float(written) if written.isdecimal() else 1.0
-    return min(seconds, LONGEST_PATIENCE_SECONDS)
+    return seconds
