@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gonogo.core.errors import NotMeasurable, UsageError
-from gonogo.spec.contract import AuthSpec, ContractSpec, LoginSpec, TenantSpec
+from gonogo.spec.contract import REQUESTS, AuthSpec, ContractSpec, LoginSpec, TenantSpec
 from gonogo.spec.references import REFERENCE
 from gonogo.stacks.encoding import Prepared, prepared, resolved
-from gonogo.stacks.exchange import Answer, fill, first
+from gonogo.stacks.exchange import PLACEHOLDER, Answer, fill, first
 
 LIMITED = "rate_limited"
 
@@ -132,7 +132,7 @@ class Credentials:
         """What must not be seen of a tenant's credentials, by where it stands; no login is made for it."""
         spec = self._tenant(tenant)
         known = {name: self._resolve(spec.headers[name]).rpartition(" ")[2] for name in _secret_headers(spec)}
-        known |= {name: self._resolve(value) for name, value in spec.variables.items() if REFERENCE.search(value)}
+        known |= {name: self._resolve(spec.variables[name]) for name in self._secret_variables(spec)}
         auth = self._auth(spec)
         if auth is None:
             return known
@@ -203,12 +203,18 @@ class Credentials:
             return Identity(variables=self.keyring.variables(None))
         spec = self._tenant(like)
         values = self._plain_variables(like, spec)
-        hidden = {name: secret_becomes(values[name]) for name, raw in spec.variables.items() if REFERENCE.search(raw)}
+        hidden = {name: secret_becomes(values[name]) for name in self._secret_variables(spec)}
         return Identity(variables={**values, **hidden})
 
     def _plain_variables(self, who: str, spec: TenantSpec) -> dict[str, Any]:
         own = {name: self._resolve(value) for name, value in spec.variables.items()}
         return {**self.keyring.variables(who), **own}
+
+    def _secret_variables(self, spec: TenantSpec) -> set[str]:
+        """The variables that prove something: those that hold a reference, and stand in no path, where names stand."""
+        requests = (getattr(self._contract, name) for name in REQUESTS)
+        in_paths = {found for one in requests if one is not None for found in PLACEHOLDER.findall(one.path)}
+        return {name for name, raw in spec.variables.items() if REFERENCE.search(raw)} - in_paths
 
     def _auth(self, spec: TenantSpec) -> AuthSpec | None:
         return spec.auth or self._contract.auth

@@ -61,7 +61,7 @@ def test_all_that_the_reference_stack_declares_fits(reference_stack: Running) ->
         ({"document": {"id": "$.title"}}, "document as acme", "$.title selects", "document.id"),
         ({"document": {"request": "GET /livez?{id}"}}, "document as acme", "to an id that cannot exist", "refused"),
         ({"document": {"request": "GET /papers/{id}"}}, "document as acme", "answered 404", "no such route"),
-        ({"tenants": {"acme": {"headers": {"X-API-Key": "wrong"}}}}, "search as acme", "answered 401", "see to tenants"),
+        ({"tenants": {"acme": {"headers": {"X-API-Key": "wrong"}}}}, "search as acme", "answered 401", "tenants"),
         ({"ingest": {"json": {"text": "{body}"}}}, "ingest", "{body}", "contract.ingest"),
     ],
 )  # fmt: skip

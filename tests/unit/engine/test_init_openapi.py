@@ -82,10 +82,11 @@ def test_bodies_with_lists_and_lists_of_ids_are_understood() -> None:
     assert made["delete"] == {"request": "DELETE /api/v2/memories/{id}"}
 
 
-def test_what_a_contract_cannot_say_yet_is_named() -> None:
+def test_a_chat_that_only_streams_is_proposed_as_a_stream_and_what_is_not_said_is_left_to_fill_in() -> None:
     made = proposed("memories.yaml")
-    assert "stream of events (SSE): not supported yet" in made.absent["chat"]
-    assert "chat" not in made.requests
+    chat = made.requests["chat"]
+    assert chat.spec["stream"] is True
+    assert any("what its events are called" in text for text in chat.remarks)
     assert "no GET /metrics" in made.absent["metrics"]
 
 
@@ -112,10 +113,18 @@ def content(kind: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"content": {kind: {"schema": schema}}}
 
 
-def test_an_upload_of_files_is_named_as_not_supported() -> None:
-    body = content("multipart/form-data", {"type": "object", "properties": {"file": {"type": "string"}}})
+def test_an_upload_of_files_is_proposed_as_multipart() -> None:
+    properties = {"file": {"type": "string", "format": "binary"}, "title": {"type": "string"}}
+    body = content("multipart/form-data", {"type": "object", "properties": properties, "required": ["file"]})
+    made = requests_of(propose(document(path="/ingest", method="post", requestBody=body, responses={})))
+    file = {"name": "{id}.txt", "content": "{text}", "type": "text/plain"}
+    assert made["ingest"] == {"request": "POST /ingest", "multipart": {"file": file, "title": "{title}"}}
+
+
+def test_a_body_that_is_neither_json_nor_a_form_is_named() -> None:
+    body = content("application/pdf", {"type": "string"})
     made = propose(document(path="/ingest", method="post", requestBody=body, responses={}))
-    assert "multipart/form-data: only JSON bodies are supported yet" in made.absent["ingest"]
+    assert "takes application/pdf: a body is JSON or a form" in made.absent["ingest"]
 
 
 def test_a_search_by_get_has_its_placeholders_in_the_query() -> None:

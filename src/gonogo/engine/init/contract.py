@@ -9,6 +9,7 @@ from gonogo.engine.init.render import comment, pair
 from gonogo.spec.contract import REQUESTS
 
 TENANTS = ("tenant-a", "tenant-b")
+OWN = re.compile(r"KEY|ID|USER|PASSWORD|NAME")
 EXAMPLES = {
     "live": "GET /livez",
     "ready": "GET /readyz",
@@ -42,21 +43,34 @@ def contract_lines(proposed: Proposed, needs: dict[str, str | None]) -> list[str
 
 def _tenants(proposed: Proposed, needs: dict[str, str | None]) -> list[str]:
     lines = [line for text in proposed.remarks for line in comment(text, indent=2)]
-    if not proposed.tenant_headers:
+    if not (proposed.tenant_headers or proposed.variables):
         lines += comment(
             "tenants: how each of two tenants identifies itself; isolation needs two. For example: "
             'tenants: {tenant-a: {headers: {X-API-Key: "${env.TENANT_A_KEY}"}}}',
             indent=2,
         )
         return [*lines, pair("tenants", {"everybody": {}}, indent=2, remark="no key was found to be needed")]
+    if proposed.auth:
+        lines.append(pair("auth", proposed.auth, indent=2))
     lines += comment("Two real tenants, named as in your corpus; their keys come from the environment.", indent=2)
     lines.append("  tenants:")
     for tenant in TENANTS:
-        headers = {}
-        for header, pattern in proposed.tenant_headers.items():
-            part = re.search(r"KEY|ID", pattern)
-            variable = f"{tenant.upper().replace('-', '_')}_{part[0] if part else 'KEY'}"
-            needs.setdefault(variable, None)
-            headers[header] = re.sub(r"KEY|ID", f"${{env.{variable}}}", pattern)
-        lines.append(pair(tenant, {"headers": headers}, indent=4))
+        made = {
+            "headers": {name: _of_tenant(tenant, text, needs) for name, text in proposed.tenant_headers.items()},
+            "variables": {name: _of_tenant(tenant, text, needs) for name, text in proposed.variables.items()},
+        }
+        lines.append(pair(tenant, {key: value for key, value in made.items() if value}, indent=4))
     return lines
+
+
+def _of_tenant(tenant: str, pattern: str, needs: dict[str, str | None]) -> str:
+    """A pattern with the environment variable that holds what the tenant has of its own."""
+
+    def variable(match: re.Match[str]) -> str:
+        if match[0] == "NAME":
+            return tenant
+        name = f"{tenant.upper().replace('-', '_')}_{match[0]}"
+        needs.setdefault(name, None)
+        return f"${{env.{name}}}"
+
+    return OWN.sub(variable, pattern)

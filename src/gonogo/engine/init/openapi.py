@@ -14,6 +14,7 @@ from gonogo.core.redact import Redactor
 
 METHODS = ("get", "post", "put", "patch", "delete")
 JSON = "application/json"
+FORM, MULTIPART, EVENTS = "application/x-www-form-urlencoded", "multipart/form-data", "text/event-stream"
 FETCH_SECONDS = 10.0
 MOST_BYTES = 16 * 2**20
 DEEPEST = 12  # references followed in a row
@@ -31,18 +32,28 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """A method of a path. `body` and `answer` are JSON schemas (empty: none, or not said); the types, all named."""
+    """A method of a path. `body` and `answer` are JSON schemas (empty: none, or not said); the types, all named.
+
+    `forms` holds the schemas of bodies that are forms, by type; `events` that of a stream's events, where it is said.
+    """
 
     method: str
     path: str
     words: str  # operationId, summary and tags, for guessing
     parameters: tuple[Parameter, ...] = ()
     body: Mapping[str, Any]
+    forms: Mapping[str, Mapping[str, Any]]
     body_types: tuple[str, ...] = ()
     answer: Mapping[str, Any]
     answer_types: tuple[str, ...] = ()
+    events: Mapping[str, Any]
     error: Mapping[str, Any]  # of the first refusal that is described
     security: tuple[str, ...] = ()  # names of the schemes, of the first alternative
+
+    @property
+    def streams(self) -> bool:
+        """Whether it answers only as a stream of events."""
+        return EVENTS in self.answer_types and not self.answer
 
     @property
     def title(self) -> str:
@@ -158,9 +169,13 @@ def _operation(data: Mapping[str, Any], path: str, method: str, item: Mapping[st
             for found in parameters.values()
         ),
         body=_schema(data, body),
+        forms={
+            kind: _resolve(data, body[kind].get("schema") or {}) for kind in (MULTIPART, FORM) if kind in body
+        },
         body_types=tuple(body),
         answer=_schema(data, answer),
         answer_types=tuple(answer),
+        events=_resolve(data, answer[EVENTS].get("schema") or {}) if EVENTS in answer else {},
         error=_error(data, one.get("responses") or {}),
         security=tuple(next((one for one in wanted if one), {})),  # not the empty alternative: it shows less
     )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from gonogo.engine.init.openapi import OpenApi, Operation
+from gonogo.engine.init.openapi import EVENTS, OpenApi, Operation
 from gonogo.engine.init.requests import (
     COUNTS,
     MESSAGES,
@@ -16,7 +16,6 @@ from gonogo.engine.init.requests import (
     PLACEHOLDER,
     QUESTIONS,
     SESSIONS,
-    TENANT,
     TEXTS,
     TITLES,
     Made,
@@ -28,7 +27,9 @@ from gonogo.engine.init.shapes import (
     ANSWER,
     IDS,
     SOURCES,
+    TOKENS,
     TURNS,
+    column_paths,
     document_path,
     hit_paths,
     kind_of,
@@ -37,6 +38,7 @@ from gonogo.engine.init.shapes import (
     scalar_at,
     simple,
 )  # fmt: skip
+from gonogo.engine.init.tenants import find_tenants
 
 WORDS: Mapping[str, frozenset[str]] = {
     "search": frozenset(
@@ -46,7 +48,8 @@ WORDS: Mapping[str, frozenset[str]] = {
         {"chat", "ask", "answer", "answers", "completion", "completions", "conversation", "message", "messages", "qa"}
     ),
     "ingest": frozenset(
-        {"document", "documents", "docs", "ingest", "upload", "index", "memories", "memory", "notes", "texts", "files"}
+        {"document", "documents", "docs", "ingest", "upload", "index", "memories", "memory", "notes", "texts"}
+        | {"files", "add"}
     ),
 }
 ALIVE = ("livez", "live", "liveness", "alive", "healthz", "health", "healthcheck", "ping", "heartbeat", "status")
@@ -74,12 +77,18 @@ class Proposal:
 
 @dataclass(slots=True, kw_only=True)
 class Proposed:
-    """A whole contract. `absent` says why a request is not proposed; `tenant_headers` how tenants are told apart."""
+    """A whole contract. `absent` says why a request is not proposed.
+
+    `tenant_headers`, `variables` and `auth` say how tenants are told apart. In their values `KEY`, `ID`, `USER`,
+    `PASSWORD` and `NAME` stand for what each tenant has of its own.
+    """
 
     requests: dict[str, Proposal] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)  # JSONPaths into the body of an error
     tenant_headers: dict[str, str] = field(default_factory=dict)  # `KEY` stands for the tenant's own secret
+    variables: dict[str, str] = field(default_factory=dict)
+    auth: dict[str, Any] | None = None
     remarks: list[str] = field(default_factory=list)
 
 
@@ -103,7 +112,7 @@ def propose(api: OpenApi) -> Proposed:
         found = [_single(api, name, method, one, ingest) for one in api.operations]
         _keep(made, name, found, f"no {method} of a path like /documents/{{id}}")
     made.errors = _errors(api)
-    _tenants(api, made)
+    find_tenants(api, made)
     return made
 
 
@@ -138,6 +147,8 @@ def _chat(api: OpenApi, one: Operation) -> Scored | None:
     found = [p for p in places(one.answer, api.resolve) if "[0]" not in p[0] or p[0].startswith("$.choices[0].message")]
     answer = scalar_at(found, ANSWER, {"string"})
     sources = _sources(api, one)
+    if one.streams:
+        return _streamed(api, one, made, points) if one.method == "POST" and "message" in made.used and points else None
     if one.method != "POST" or "message" not in made.used or not (points or (answer and sources)):
         return None
     if reason := inexpressible(one):
@@ -148,6 +159,16 @@ def _chat(api: OpenApi, one: Operation) -> Scored | None:
     spec = {**made.spec, **given(answer=answer, sources=sources, turns=turns)}
     lacks = [*_lacks(answer, "answer", "the text"), *_lacks(sources, "sources", "the ids of its sources")]
     return points + 2 * bool(answer), _proposal("chat", spec, one, made, points, lacks)
+
+
+def _streamed(api: OpenApi, one: Operation, made: Made, points: int) -> Scored:
+    """A chat that answers as a stream of events. A document rarely says what they hold."""
+    found = [place for place in places(one.events, api.resolve) if "[0]" not in place[0] or ".delta" in place[0]]
+    answer = scalar_at(found, (*TOKENS, *ANSWER), {"string"})
+    spec = {**made.spec, "stream": True, **given(answer=answer)}
+    lacks = _lacks(answer, "answer", "the text; without it an event's data is the text itself")
+    lacks.append("say in stream: {answer: …, sources: …, done: …} what its events are called and which one ends it")
+    return points, _proposal("chat", spec, one, made, points, lacks)
 
 
 def _search(api: OpenApi, one: Operation) -> Scored | None:
@@ -161,8 +182,8 @@ def _search(api: OpenApi, one: Operation) -> Scored | None:
         ((path, found) for path, found in lists(one.answer, api.resolve) if document_path(found, api.resolve)),
         (None, {}),
     )
-    hit = hit_paths(entry, api.resolve)
-    lacks = _lacks(hits, "hits and hit", "the list of hits with the id of each one's document")
+    hit = hit_paths(entry, api.resolve) if hits else column_paths(one.answer, api.resolve)
+    lacks = _lacks(hit, "hits and hit", "the list of hits with the id of each one's document")
     if hits:
         found_document = document_path(entry, api.resolve)
         if found_document and not found_document[1]:
@@ -170,8 +191,8 @@ def _search(api: OpenApi, one: Operation) -> Scored | None:
         lacks += [f"no path for {part} was found" for part in ("text", "score") if part not in hit]
     if "k" not in made.used:
         lacks.append("nothing was found that says how many hits are wanted (k)")
-    spec = {**made.spec, **given(hits=hits, hit=hit if hits else None)}
-    return points + 3 * bool(hits), _proposal("search", spec, one, made, points, lacks)
+    spec = {**made.spec, **given(hits=hits, hit=hit or None)}
+    return points + 3 * bool(hit), _proposal("search", spec, one, made, points, lacks)
 
 
 def _ingest(api: OpenApi, one: Operation) -> Scored | None:
@@ -232,8 +253,8 @@ def _proposal(  # noqa: PLR0917 - private; every caller has these six at hand, i
     name: str, spec: Mapping[str, Any], one: Operation, made: Made, points: int, lacks: Sequence[str]
 ) -> Proposal:
     remarks = [*lacks, *(f"fill in {name}: what belongs there is not known" for name in made.open)]
-    if "text/event-stream" in one.answer_types:
-        remarks.append("it can also answer as a stream (SSE), which is not supported yet")
+    if EVENTS in one.answer_types and not one.streams:
+        remarks.append("it can also answer as a stream of events: stream")
     weak = made.open or any("fill in" in text for text in lacks)
     confidence = Confidence.GUESS if weak or points < 3 else Confidence.LIKELY if lacks else Confidence.SURE
     return Proposal(name=name, spec=dict(spec), confidence=confidence, operation=one, remarks=tuple(remarks))
@@ -252,32 +273,3 @@ def _errors(api: OpenApi) -> dict[str, str]:
         if paths["code"]:
             return {name: path for name, path in paths.items() if path}
     return {}
-
-
-def _tenants(api: OpenApi, made: Proposed) -> None:
-    """How callers identify themselves, from the schemes that the proposed requests need."""
-    operations = [one.operation for one in made.requests.values() if one.operation]
-    wanted = dict.fromkeys(scheme for one in operations for scheme in one.security)
-    for name in wanted or (api.schemes if len(api.schemes) == 1 else ()):
-        _scheme(name, api.schemes.get(name, {}), made)
-    for one in operations:
-        for parameter in one.parameters:
-            if parameter.place == "header" and TENANT.search(parameter.name):
-                made.tenant_headers.setdefault(parameter.name, "ID")
-
-
-def _scheme(name: str, scheme: Mapping[str, Any], made: Proposed) -> None:
-    kind, place = str(scheme.get("type", "")), str(scheme.get("in", ""))
-    how = str(scheme.get("scheme", "")).lower()
-    if kind == "apiKey" and place == "header":
-        made.tenant_headers[str(scheme.get("name"))] = "KEY"
-    elif kind == "http" and how == "bearer":
-        made.tenant_headers["Authorization"] = "Bearer KEY"
-    elif kind == "http" and how == "basic":
-        made.tenant_headers["Authorization"] = "Basic KEY"
-        made.remarks.append("basic authentication: the key is base64 of user:password")
-    elif kind in {"oauth2", "openIdConnect"}:
-        made.tenant_headers["Authorization"] = "Bearer KEY"
-        made.remarks.append(f"{name} is a login flow, not supported yet: give tokens that were made elsewhere")
-    else:
-        made.remarks.append(f"{name} (a key in the {place or kind}) is not supported yet: only headers are")

@@ -12,6 +12,9 @@ from gonogo.engine.init.secrets import looks_secret
 Schema = Mapping[str, Any]
 Resolve = Callable[[Any], Schema]
 DEEPEST = 5
+TENANT_NAME = re.compile(
+    r"(tenant|org|organization|organisation|workspace|account|customer|namespace|project|team)(_?(id|name|slug|key))?"
+)
 FILL_IN = "FILL-IN"
 PLAIN_KEY = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 DOCUMENT = ("document_id", "doc_id", "documentid", "docid", "source_id", "file_id", "memory_id", "note_id")
@@ -22,6 +25,7 @@ TEXT = ("text", "content", "page_content", "passage", "snippet", "chunk", "body"
 SCORE = ("score", "similarity", "relevance", "relevance_score", "distance", "rank_score")
 ANSWER = ("answer", "response", "reply", "output", "completion", "message", "text", "content", "result")
 SOURCES = ("sources", "citations", "references", "source_documents", "documents", "context", "contexts", "chunks")
+TOKENS = ("delta", "token", "chunk")  # of an event
 TURNS = ("turns", "turn")
 
 
@@ -51,6 +55,9 @@ class Template:
             elif kind_of(one) in {"object", "array"} and (needed or optional):
                 if (found := self.of(one, optional=optional, depth=depth + 1)) not in ({}, [{}]):
                     made[name] = found
+            elif needed and TENANT_NAME.fullmatch(simple(name)) and kind_of(one) == "string":
+                made[name] = "{tenant}"
+                self.used.append("tenant")
             elif needed:
                 made[name] = _constant(one)
                 if made[name] == FILL_IN:
@@ -168,6 +175,29 @@ def document_path(entry: Schema, resolve: Resolve, *, in_lists: bool = False) ->
     if path := scalar_at(held, IDS, scalar):
         return path, True
     return (path, False) if (path := scalar_at(found, IDS, scalar)) else None
+
+
+def column_paths(answer: Schema, resolve: Resolve) -> dict[str, str]:
+    """Where hits stand in lists beside each other, perhaps in one list for each query: document, text, score."""
+    columns = {}
+    for name, one in ((name, resolve(one)) for name, one in (answer.get("properties") or {}).items()):
+        path, inner = f"${step(name)}", one
+        while kind_of(inner) == "array" and path.count("[") < DEEPEST:
+            path, inner = f"{path}[0]", resolve(inner.get("items"))
+        if path.endswith("[0]"):
+            columns[simple(name)] = (
+                f"{path.removesuffix('[0]')}[*]",
+                kind_of(inner),
+                name in answer.get("required", ()),
+            )
+    wanted = {"document": ((*DOCUMENT, *IDS), {"string", "integer"}), "text": ((*TEXT, "document"), {"string"}),
+              "score": (SCORE, {"number", "integer"})}  # fmt: skip
+    found = {}
+    for part, (names, kinds) in wanted.items():
+        match = next((columns[f"{n}s"] for n in names if f"{n}s" in columns and columns[f"{n}s"][1] in kinds), None)
+        if match:
+            found[part] = match[0] if match[2] or part == "document" else f"{match[0]}?"
+    return found if "document" in found else {}
 
 
 def hit_paths(entry: Schema, resolve: Resolve) -> dict[str, str]:
