@@ -35,7 +35,9 @@ def roles(state: State) -> tuple[str, str]:
 
 
 def start(state: State, name: str) -> None:
-    """Start a server."""
+    """Start a server, unless it runs."""
+    if (Path(data(state, name)) / "postmaster.pid").exists():
+        return
     port = state["servers"][name]["port"]
     run(state, "pg_ctl", "-D", data(state, name), "-o", f"-p {port}", "-l", f"{data(state, name)}/server.log", "start")
 

@@ -101,7 +101,8 @@ def test_the_disruptive_come_last() -> None:
 
 def test_a_part_that_is_all_unsupported_is_a_plan_all_the_same() -> None:
     """What a stack cannot do is told item by item; only an empty selection is a mistake of the caller."""
-    world = World(capabilities=frozenset(), missing={"write": "it is only read"}, facts=Facts(runtime="external"))
+    readable = EVERYTHING - {Capability.WRITE}
+    world = World(capabilities=readable, missing={"write": "it is only read"}, facts=Facts(runtime="external"))
     assert "it is only read" in planned("chaos/pool_exhaustion", world=world).reason
 
 
