@@ -10,7 +10,7 @@ GATE ?=
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help gate test lint format selftest bench docs schemas lock chroma wheel wheel-test bare-test clean
+.PHONY: help gate test lint format selftest selftest-stacks bench docs schemas lock chroma wheel wheel-test bare-test clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -33,6 +33,10 @@ format: $(DEV) ## Format the code and mend what ruff can mend
 
 selftest: $(DEMO) ## Every verification on the healthy stack (green) and on each of its seeded defects (red)
 	$(BIN)/gonogo selftest --runtime embedded --strict
+
+selftest-stacks: $(DEMO) ## What only the stacks replicated and memory have, on each of its seeded defects (minutes; not in CI)
+	$(BIN)/gonogo selftest --runtime embedded --stack replicated --only checks/replication/status_endpoint_tells_the_truth
+	$(BIN)/gonogo selftest --runtime embedded --stack memory --only checks/api/archived_is_not_found --only checks/api/retention_keeps_its_times
 
 bench: $(DEV) ## Benchmarks: ratios measured side by side (minutes; quiet machine please)
 	$(BIN)/python -m benchmarks

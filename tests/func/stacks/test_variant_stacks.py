@@ -11,6 +11,7 @@ from gonogo.core.outcome import Outcome, SkipReason
 from gonogo.engine.inputs import RunOptions, load_stack, read_inputs
 from gonogo.engine.plan import World, make_plan
 from gonogo.engine.run import Observer, run
+from gonogo.engine.sabotage import sabotaged
 
 STATUS = "checks/replication/status_endpoint_tells_the_truth"
 ARCHIVE = "checks/api/archived_is_not_found"
@@ -68,6 +69,29 @@ def test_what_is_special_to_a_stack_holds_on_it(stack: str, tmp_path: Path) -> N
         one: (found.outcome, found.reason) for one, found in findings.items() if found.outcome != Outcome.PASS
     } == {}
     assert set(findings) == set(only)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(
+    ("stack", "check", "defect"),
+    [
+        ("replicated", STATUS, "replication_status_trusts_the_connection"),
+        ("memory", RETENTION, "retention_leaves_the_vectors"),
+    ],
+)
+def test_a_defect_of_what_is_special_is_noticed(stack: str, check: str, defect: str, tmp_path: Path) -> None:
+    inputs = read_inputs(RunOptions(stack=stack))
+    (named,) = [one for one in inputs.verifications[check].spec.defect if one.reference == defect]
+    changes = sabotaged(inputs.options, named, inputs.stack, tmp_path).stack_changes
+    options = RunOptions(
+        stack=stack, runtime="embedded", only=(check,), out=tmp_path / "run",
+        stack_changes={**changes, "services.app.seed.command": _little_filler(stack)},
+    )  # fmt: skip
+
+    (finding,) = [one for one in run(options, Observer()).judgement.findings if one.id == check]
+
+    red = {one.observation for one in finding.expectations if one.outcome is Outcome.FAIL}
+    assert set(named.fails) <= red
 
 
 def _little_filler(stack: str) -> list[Any]:
