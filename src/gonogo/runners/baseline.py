@@ -15,7 +15,7 @@ from gonogo.pg.fingerprint import Fingerprint, take_fingerprint
 from gonogo.pg.sessions import Connection, session
 from gonogo.runners.searching import IndexUse, Sample, Visible, index_use, recalls, sample_of, visible
 from gonogo.stacks.context import Context
-from gonogo.stacks.contract import Application, Question, questions_of
+from gonogo.stacks.contract import Application, Question, application_of, questions_of
 from gonogo.stacks.interfaces import PostgresServer, Role
 from gonogo.stacks.searching import Asked, ask, tenants_by_size
 
@@ -26,21 +26,35 @@ READ_SECONDS = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Baseline:
-    """The source before the disaster."""
+class Searched:
+    """The vector search of the source before the disaster."""
 
-    fingerprint: Fingerprint
     table: TableFacts  # the one with the vectors
-    question: Question  # answered correctly before
-    captured: Captured  # the search that it led to
+    captured: Captured  # the search that the question led to
     index: IndexUse
     sample: Sample
     recalls: tuple[float, ...]
-    visible: tuple[Visible, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    """The source before the disaster. `searched` is None where stack file and database agree that it has no vectors."""
+
+    fingerprint: Fingerprint
+    question: Question  # answered correctly before
+    searched: Searched | None
+    visible: tuple[Visible, ...] = ()
+
+    @property
+    def index_used(self) -> bool:
+        """Whether a vector index served the search."""
+        return self.searched is not None and self.searched.index.used
 
 
 def take_baseline(context: Context, source: PostgresServer) -> Baseline:
     """Read and ask the source. Raises NotMeasurable when it does not answer correctly even before the disaster."""
+    if no_vectors(context):
+        return _without_vectors(context, source)
     table_key, table = vector_table(context)
     try:
         fingerprint = fingerprint_of(source)
@@ -50,18 +64,37 @@ def take_baseline(context: Context, source: PostgresServer) -> Baseline:
         tables = list(context.facts.tables.values())
         baseline = Baseline(
             fingerprint=fingerprint,
-            table=table,
             question=question,
-            captured=asked.captured,
-            index=index,
-            sample=sample,
-            recalls=tuple(recalls(source, sample)),
+            searched=Searched(
+                table=table, captured=asked.captured, index=index, sample=sample, recalls=tuple(recalls(source, sample))
+            ),
             visible=tuple(visible(source, asked.captured, tables, question.tenant)),
         )
     except psycopg.Error as error:
         raise NotMeasurable(f"the source could not be read before the disaster: {error}") from error
     keep_fingerprint(context, "source", fingerprint)
     return baseline
+
+
+def no_vectors(context: Context) -> bool:
+    """Whether stack file and database agree that no vectors are in this database."""
+    declared = any(table.vector for table in context.stack.spec.data.tables.values())
+    return not declared and not context.facts.vector_columns
+
+
+def _without_vectors(context: Context, source: PostgresServer) -> Baseline:
+    """The vectors are somewhere else: the question is asked through the application alone."""
+    questions = questions_of(context.stack)[:QUESTIONS]
+    with application_of(context.stack) as application:
+        question = next((one for one in questions if answers_right(application, one)), None)
+    if question is None:
+        raise NotMeasurable(f"none of {len(questions)} questions is answered correctly even before the disaster")
+    try:
+        fingerprint = fingerprint_of(source)
+    except psycopg.Error as error:
+        raise NotMeasurable(f"the source could not be read before the disaster: {error}") from error
+    keep_fingerprint(context, "source", fingerprint)
+    return Baseline(fingerprint=fingerprint, question=question, searched=None)
 
 
 def vector_table(context: Context) -> tuple[str, TableFacts]:

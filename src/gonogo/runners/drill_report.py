@@ -49,7 +49,7 @@ def recovery_times(drill: Drill, *, index_used: bool) -> Iterator[Observation]:
     detail = served.trouble or f"{drill.baseline.question.question!r} is answered correctly, a write is acknowledged"
     yield Observation(name="serves_again", value=again, n=1, detail=detail)
     resolution = f"measured every {POLL_SECONDS * 1000:.0f} ms; {share.detail}"
-    full = again and (index_used or not drill.baseline.index.used)
+    full = again and (index_used or not drill.baseline.index_used)
     reason = served.trouble or "the application's search is not served by a vector index any more"
     small = (isinstance(share.value, float) and share.value < ENOUGH_DATA) or share.value is None
     for name, seconds, reached in (

@@ -81,21 +81,36 @@ class Search:
 
 def search(target: PostgresServer, baseline: Baseline) -> Search:
     """Whether the index serves the application's search, and how much of the truth it finds."""
+    before = baseline.searched
+    if before is None:
+        return _nothing_to_search()
     try:
-        use = index_use(target, baseline.captured, baseline.table)
+        use = index_use(target, before.captured, before.table)
     except (NotMeasurable, psycopg.Error) as error:
         use = IndexUse(used=False, detail=f"the search fails: {error}")
-    detail = f"before: {baseline.index.detail}; restored: {use.detail}"
+    detail = f"before: {before.index.detail}; restored: {use.detail}"
     found = [Observation(name="vector_index_used", value=use.used, n=1, detail=detail)]
-    if not baseline.index.used:
+    if not before.index.used:
         found = [Observation(name="vector_index_used", value=None, n=1, detail=f"not even before: {detail}")]
     try:
-        after = recalls(target, baseline.sample)
+        after = recalls(target, before.sample)
     except (NotMeasurable, psycopg.Error) as error:
         found.append(Observation(name="recall_drop", value=None, unit="1", detail=f"recall: {error}"))
     else:
-        found += _recall(baseline.recalls, after)
+        found += _recall(before.recalls, after)
     return Search(index_used=use.used, observations=tuple(found))
+
+
+def _nothing_to_search() -> Search:
+    """Of a database without vectors nothing of the kind can be lost; the fingerprint has compared everything else."""
+    detail = "neither stack file nor database knows a vector column: there is no vector index to lose"
+    return Search(
+        index_used=True,
+        observations=(
+            Observation(name="vector_index_used", value=True, n=1, detail=detail),
+            Observation(name="recall_drop", value=0.0, unit="1", n=1, detail=detail),
+        ),
+    )
 
 
 def _recall(before: Sequence[float], after: Sequence[float]) -> Iterator[Observation]:
@@ -127,8 +142,9 @@ def isolation(target: PostgresServer, baseline: Baseline, context: Context) -> O
             return Observation(name="isolation_leaks", value=0, unit="count", n=1, detail=detail)
         detail = "the stack file names no tenant column: whose rows are whose cannot be told"
         return Observation(name="isolation_leaks", value=None, detail=detail)
+    assert baseline.searched is not None  # what is visible was seen through its search
     try:
-        now = list(visible(target, baseline.captured, tables, tenant))
+        now = list(visible(target, baseline.searched.captured, tables, tenant))
     except psycopg.Error as error:
         return Observation(name="isolation_leaks", value=None, detail=f"the application's role is refused: {error}")
     if not any(one.own for one in now):
