@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, HTTPException
@@ -16,6 +17,7 @@ from tests.apis.library import Library
 
 app = FastAPI(title="streaming")
 library = Library()
+numbers = count(1)
 tokens = dict(pair.split("=")[::-1] for pair in os.environ["TOKENS"].split(","))
 
 
@@ -55,7 +57,7 @@ async def health() -> dict[str, str]:
 
 @app.post("/notes")
 async def keep(note: Note, tenant: Tenant) -> Kept:
-    id = f"n{len(library.shelves.get(tenant, {})) + 1}-{tenant}"  # noqa: A001 - as in the answer
+    id = f"n{next(numbers)}-{tenant}"  # noqa: A001 - as in the answer
     library.put(tenant, id, note.content)
     return Kept(note_id=id, content=note.content)
 
@@ -71,6 +73,12 @@ async def read(id: str, tenant: Tenant) -> Kept:  # noqa: A002 - part of the pat
     if text is None:
         raise HTTPException(404, "no such note")
     return Kept(note_id=id, content=text)
+
+
+@app.delete("/notes/{id}", status_code=204)
+async def forget(id: str, tenant: Tenant) -> None:  # noqa: A002 - part of the path
+    if not library.remove(tenant, id):
+        raise HTTPException(404, "no such note")
 
 
 @app.post("/chat", responses={200: {"content": {"text/event-stream": {}}}}, response_class=StreamingResponse)

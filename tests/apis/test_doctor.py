@@ -34,7 +34,7 @@ def changed(name: str, tmp_path: Path, **changes: Any) -> Path:
 
 TRIED = {
     "uploads": {"live", "openapi", "ingest", "search", "document", "delete"},
-    "streaming": {"live", "openapi", "ingest", "search", "document", "chat"},
+    "streaming": {"live", "openapi", "ingest", "search", "document", "chat", "delete"},
     "columns": {"live", "openapi", "ingest", "search", "document", "delete"},
     "workspaces": {"login", "live", "ingest", "search", "document", "delete"},
     "bare": {"ingest", "search", "document", "delete"},

@@ -42,7 +42,7 @@ def by_hand(name: str) -> dict[str, Any]:
     ("name", "alike"),
     [
         ("uploads", ("ingest", "document", "delete", "search", "live")),
-        ("streaming", ("ingest", "document", "live")),
+        ("streaming", ("ingest", "document", "delete", "live")),
         ("columns", ("ingest", "search", "auth", "live")),
         ("workspaces", ("ingest", "document", "delete", "search", "live")),
     ],

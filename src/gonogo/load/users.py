@@ -71,6 +71,7 @@ class OpenModelUser(locust.User):
         self._reads = {name: RequestSpec.model_validate(spec) for name, spec in self.traffic.reads.items()}
         self._names = [name for name in self.traffic.weights if any(one.name == name for one in self.traffic.requests)]
         self._callers = self._credentials()
+        self._renewed: dict[str, Identity] = {}
         environment.events.test_stopping.add_listener(lambda **_: self._stopping.set())
         environment.events.cpu_warning.add_listener(self._count_cpu_warning)
 
@@ -192,9 +193,10 @@ class OpenModelUser(locust.User):
             method=request.method, path=request.path, headers=request.headers,
             body=None if request.body is None else request.body.encode(),
         )  # fmt: skip
-        answer = self._exchange(prepared)
-        if answer.status == UNAUTHORIZED and request.token is not None:
-            answer = self._again(request, prepared) or answer
+        caller = self._renewed.get(request.who or "", Identity(who=request.who, token=request.token))
+        answer = self._exchange(_as(caller, prepared))
+        if answer.status == UNAUTHORIZED and caller.token is not None:
+            answer = self._again(caller, prepared) or answer
         spec = self._reads.get(request.name)
         try:
             answer = checked(answer, spec) if spec is not None else answer
@@ -204,17 +206,16 @@ class OpenModelUser(locust.User):
             return answer, answer.error
         return answer, "" if answer.ok else "broken stream" if answer.broken else f"status {answer.status}"
 
-    def _again(self, request: PlannedRequest, prepared: Prepared) -> Answer | None:
+    def _again(self, caller: Identity, prepared: Prepared) -> Answer | None:
         """The answer after another login; None where that gives no token."""
         try:
-            caller = self._callers.renewed(Identity(who=request.who, token=request.token))
+            again = self._callers.renewed(caller)
         except NotMeasurable:
             return None
-        if caller is None:
+        if again is None or again.who is None:
             return None
-        replaced = {name.lower() for name in caller.headers}
-        kept = {name: value for name, value in prepared.headers.items() if name.lower() not in replaced}
-        return self._exchange(dataclasses.replace(prepared, headers={**kept, **caller.headers}))
+        self._renewed[again.who] = again
+        return self._exchange(_as(again, prepared))
 
     def _exchange(self, request: Prepared) -> Answer:
         """What comes back within the time limit of one request."""
@@ -251,6 +252,13 @@ class OpenModelUser(locust.User):
 
     def _count_cpu_warning(self, **_: Mapping[str, Any]) -> None:
         self._cpu_warnings += 1
+
+
+def _as(caller: Identity, request: Prepared) -> Prepared:
+    """A request with a caller's headers in the place of those that it was planned with."""
+    replaced = {name.lower() for name in caller.headers}
+    kept = {name: value for name, value in request.headers.items() if name.lower() not in replaced}
+    return dataclasses.replace(request, headers={**kept, **caller.headers})
 
 
 def kind_of(error: Exception) -> str:

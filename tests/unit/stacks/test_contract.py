@@ -6,14 +6,14 @@ import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import pytest
+from tests.unit.stacks.http_server import EVENTS, JSON, Reply, Server
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable, StackError
@@ -26,72 +26,7 @@ from gonogo.stacks.interfaces import Stack
 from gonogo.stacks.sse import first_text_seconds
 from gonogo.stacks.turns import clean_up, set_up
 
-Reply = tuple[int, dict[str, str], bytes | list[bytes]]
-JSON = {"Content-Type": "application/json"}
-EVENTS = {"Content-Type": "text/event-stream; charset=utf-8"}
 DELTA = {"stream": True, "answer": "$.delta"}
-
-
-class Server(ThreadingHTTPServer):
-    """Answers what it is told to, and remembers what it was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.asked: list[SimpleNamespace] = []
-        self.reply: Callable[[Any], Reply] = lambda _asked: (200, JSON, b"{}")
-
-    def says(self, value: Any) -> None:
-        self.reply = lambda _asked: (200, JSON, json.dumps(value).encode())
-
-    def streams(self, *chunks: str, cut: bool = False) -> None:
-        self.reply = lambda _asked: (200, EVENTS, [*(one.encode() for one in chunks), *([b""] if cut else [])])
-
-
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
-    def _answer(self) -> None:
-        server = cast("Server", self.server)
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        url = urlsplit(self.path)
-        asked = SimpleNamespace(
-            method=self.command, path=url.path, query=parse_qs(url.query), headers=dict(self.headers.items()), body=body
-        )
-        server.asked.append(asked)
-        status, headers, content = server.reply(asked)
-        self.send_response(status)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        if isinstance(content, bytes):
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-            return
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        for chunk in content:
-            if not chunk:  # cut: no last chunk, the connection ends
-                self.close_connection = True
-                return
-            self.wfile.write(f"{len(chunk):x}\r\n".encode() + chunk + b"\r\n")
-        self.wfile.write(b"0\r\n\r\n")
-
-    def do_GET(self) -> None:
-        self._answer()
-
-    def do_POST(self) -> None:
-        self._answer()
-
-    def do_PUT(self) -> None:
-        self._answer()
-
-    def do_DELETE(self) -> None:
-        self._answer()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - named so in the base class
-        pass
 
 
 @pytest.fixture
