@@ -6,12 +6,12 @@ def apply() -> None:
     import time
     from typing import Any
 
-    from personal_rag.rag import PersonalRag
+    from reference_rag.rag import Rag
 
-    search = PersonalRag.search
+    search = Rag.search
 
-    async def blocking(self: PersonalRag, tenant: str, query: str, k: int) -> Any:
+    async def blocking(self: Rag, tenant: str, query: str, k: int) -> Any:
         time.sleep(0.12)  # noqa: ASYNC251 - that is the defect
         return await search(self, tenant, query, k)
 
-    PersonalRag.search = blocking  # type: ignore[method-assign]  # the defect
+    Rag.search = blocking  # type: ignore[method-assign]  # the defect

@@ -32,6 +32,7 @@ LACKS = {  # the facts that `applies_when` may name, as people say it when one i
     "tenants": "second tenant and no tenant column",
     "vectors": "vector column",
     "vector_store": "vector store beside the database",
+    "limited_disk": "disk of a limited size for the database",
     "corpus": "corpus of questions with known answers",
     "backups": "backups",
     "downgrade": "command that takes a migration back",
@@ -275,6 +276,7 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
         "vectors": any(table.vector for table in stack.data.tables.values()),
         "vector_store": any(one.kind in VECTOR_STORES for one in stack.services.values())
         or bool(stack.data.collections),
+        "limited_disk": bool(_keys_of(stack, stack.data.service).get("disk")),
         "corpus": stack.corpus is not None,
         "backups": bool(stack.backups),
         "downgrade": any((service.model_extra or {}).get("downgrade") for service in stack.services.values()),
@@ -287,6 +289,12 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
     if condition not in known:
         raise UsageError(f"applies_when: unknown fact {condition!r} (known: {', '.join(sorted(known))})")
     return known[condition]
+
+
+def _keys_of(stack: StackSpec, service: str) -> Mapping[str, Any]:
+    """The keys of a service beside its kind; none of one that there is not."""
+    found = stack.services.get(service)
+    return (found.model_extra or {}) if found else {}
 
 
 def _standbys_of(service: ServiceSpec) -> list[Any]:
