@@ -1,4 +1,4 @@
-"""Storing a document without throwing its passages away: what stays gets its new text and vector in place."""
+"""Storing a document without throwing its passages away: those that stay keep their ids and get new text and vectors."""
 
 from collections.abc import Sequence
 
