@@ -13,7 +13,7 @@ from gonogo.core.outcome import ExitCode
 
 
 @click.command()
-@option("--stack", default=None, help="Start (or attach to) this stack and try every request that only reads.")
+@option("--stack", default=None, help="Start (or attach to) this stack and try every request of its contract.")
 @option(
     "--runtime",
     type=click.Choice(["auto", "docker", "embedded", "external"]),
@@ -32,8 +32,9 @@ def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabili
     Without --stack nothing is started. Exit code 0 when at least one runtime that starts stacks can be used, 3 when
     none can, 4 when gonogo cannot work.
 
-    With --stack it starts the stack instead, sends every request of its contract that only reads, and says what does
-    not fit and what to do about it. Exit code 0 when all fits, 3 when something does not or could not be seen.
+    With --stack it starts the stack instead, sends every request of its contract, and says what does not fit and what
+    to do about it. What writes is sent only where gonogo may write; what it stored it deletes again. Exit code 0 when
+    all fits, 3 when something does not or could not be seen.
     """
     if stack is not None:
         _try(stack, runtime, content, capabilities=capabilities)
