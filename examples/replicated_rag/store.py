@@ -1,4 +1,4 @@
-"""Storing a document without throwing its passages away: those that stay keep their ids and get new text and vectors."""
+"""Storing a document without throwing its passages away: what stays keeps its id and gets a new text and vector."""
 
 from collections.abc import Sequence
 
