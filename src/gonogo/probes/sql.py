@@ -208,6 +208,9 @@ def _variable(stack: Stack, variable: str) -> str:
     """An environment variable of the application. Raises NotMeasurable where the stack file does not set it."""
     service = stack.spec.services.get(stack.spec.contract.service)
     environment = (service.model_extra or {}).get("environment") or {} if service else {}
+    told = stack.references.get(f"{stack.spec.contract.service}.environment.{variable}")  # by the Compose project
+    if variable not in environment and told is not None:
+        return told
     if variable not in environment:
         raise NotMeasurable(f"the stack file sets no {variable} in the application's environment")
     return stack.resolve(str(environment[variable]))

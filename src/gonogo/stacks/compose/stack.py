@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
@@ -15,16 +15,22 @@ from gonogo.core.errors import MissingCapability, StackError
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import Connection, session
 from gonogo.stacks.compose.database import ComposePostgres, KnownLogins
-from gonogo.stacks.compose.project import Project
-from gonogo.stacks.docker.engine import labels_of, speaking
+from gonogo.stacks.compose.project import TAIL_LINES, Project
+from gonogo.stacks.compose.rewrite import Model, doubled
+from gonogo.stacks.docker.box import HOST
+from gonogo.stacks.docker.engine import RUN, SERVICE, labels_of, speaking
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
+from gonogo.stacks.docker.web import DockerHttp
 from gonogo.stacks.interfaces import HttpService, PostgresServer, Role, ScratchRequest, StackRequest
 from gonogo.stacks.references import References
 from gonogo.stacks.running import RunningStack
 from gonogo.stacks.services import ComposeKind, Declared
 from gonogo.stacks.sqlserver import Group, prove_fresh
 from gonogo.stacks.started import Started
+
+if TYPE_CHECKING:
+    from docker.models.containers import Container
 
 # What a fresh server like the source needs to hold the same data, and to be as quick.
 LIKE_THE_SOURCE = (
@@ -45,6 +51,7 @@ WHERE pg_get_userbyid(member) !~ '^pg_' AND member <> 10
 """
 OWNER = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
 PROVE_SECONDS = 30.0
+POLL_SECONDS = 0.05
 
 
 class ScratchPostgres(KnownLogins, DockerPostgres):
@@ -153,60 +160,109 @@ class ComposeStack(RunningStack):
 
     @contextmanager
     def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:
-        """The contract's service once more, in a network where the database's names lead to `database`.
-
-        Of the project's other services, those are there that do not speak to the database themselves: nobody in that
-        network could lead to the real one.
-        """
-        source, name = self.postgres(), self.spec.contract.service
-        declared = self._declared.get(name)
-        if not isinstance(source, ComposePostgres) or not isinstance(database, ScratchPostgres) or declared is None:
-            raise MissingCapability("a scratch application needs the application and the database of a Compose project")
-        own = self._project.named[name].service
-        away = self._asking(source) | {source.member_of_project.written.name, own}
-        guests = {one: box for one, box in self._project.containers.items() if one not in away}
-        with self._network(source, database, {one: str(box.id) for one, box in guests.items()}) as network:
-            service = self._start_application(declared, own, network, deadline)
+        """The contract's service once more, in a network where the database's names lead to `database`."""
+        declared = self._application_declared()
+        own = self._project.named[declared.name].service
+        with self._network(database) as network:
+            fresh, outside = self._fresh_name(f"{own}-scratch"), self._site.port()
+            ports = [{"target": self._project.ports[declared.name], "published": str(outside), "host_ip": HOST}]
+            container = self._project.start_beside(fresh, self._once_more(own, fresh, network, ports), deadline)
+            service = self._adopted(declared, container, fresh, outside, deadline)
             try:
                 yield service
             finally:
                 service.close()
 
-    def _start_application(self, declared: Declared, own: str, network: str, deadline: Deadline) -> Any:
-        fresh = self._fresh_name(f"{own}-scratch")
+    def run_application(self, what: str, command: Sequence[str], database: PostgresServer, deadline: Deadline) -> None:
+        """A command in a container like the application's, in such a network. Raises StackError where it fails."""
+        declared = self._application_declared()
+        own = self._project.named[declared.name].service
+        fresh = self._fresh_name(f"{own}-{what}")
+        with self._network(database) as network:
+            model = self._once_more(own, fresh, network, [])
+            model |= {"command": [doubled(word) for word in command], "healthcheck": {"disable": True}}
+            container = self._project.start_beside(fresh, model, deadline)
+            member = replace(self._project.member(declared.name, own, container=container), name=fresh)
+            box = member.box()
+            try:
+                ended = f"services.{declared.name}.{what} ends"
+                deadline.poll(lambda: not box.is_running(), every_seconds=POLL_SECONDS, what=ended)
+                if code := box.exit_code():
+                    said = "\n".join(box.log_text().splitlines()[-TAIL_LINES:])
+                    raise StackError(f"services.{declared.name}.{what} failed with exit code {code}\n{said}")
+            finally:
+                box.remove()
+
+    def _application_declared(self) -> Declared:
+        declared = self._declared.get(self.spec.contract.service)
+        if declared is None or declared.name not in self._project.named:
+            raise MissingCapability(f"{self.spec.contract.service} is no service of the Compose project")
+        return declared
+
+    def _once_more(self, own: str, fresh: str, network: str, ports: list[Model]) -> Model:
+        """A service of the project as it runs, for one more container of it, in one network alone."""
         model = dict(self._project.rewritten.model["services"][own])
-        inside, outside = self._project.ports[declared.name], self._site.port()
-        model["ports"] = [{"target": inside, "host_ip": "127.0.0.1", "published": str(outside), "mode": "host"}]
-        model |= {"networks": {network: None}, "depends_on": {}, "links": [], "restart": "no"}
+        model |= {"networks": {network: None}, "depends_on": {}, "links": [], "restart": "no", "ports": ports}
         model["labels"] = {**model["labels"], **labels_of(self._site.run.run_id, fresh)}
-        container = self._project.start_beside(fresh, model, deadline)
+        return model
+
+    def _adopted(
+        self, declared: Declared, container: Container, fresh: str, outside: int, deadline: Deadline
+    ) -> DockerHttp:
+        own = self._project.named[declared.name].service
         member = replace(
             self._project.member(declared.name, own, container=container), outside=outside,
             site=replace(self._site, deadline=deadline),
         )  # fmt: skip
         assert isinstance(declared.kind, ComposeKind)
-        return declared.kind.compose(declared, replace(member, name=fresh)).service
+        service = declared.kind.compose(declared, replace(member, name=fresh)).service
+        assert isinstance(service, DockerHttp)
+        return service
 
     @contextmanager
-    def _network(self, source: ComposePostgres, database: ScratchPostgres, guests: Mapping[str, str]) -> Iterator[str]:
-        """A network with the scratch database under the real one's names, and with `guests` under their own."""
+    def _network(self, database: PostgresServer) -> Iterator[str]:
+        """A network where the real database's names lead to a scratch one.
+
+        Of the project's other services, those are in it that do not speak to the database themselves: nobody there
+        could lead to the real one.
+        """
+        source = self.postgres()
+        if not isinstance(source, ComposePostgres) or not isinstance(database, ScratchPostgres):
+            raise MissingCapability("a scratch application needs the database of a Compose project")
+        away = {*self._asking(source), source.member_of_project.written.name}
+        away.add(self._project.named[self.spec.contract.service].service)
+        guests = {one: str(box.id) for one, box in self._project.containers.items() if one not in away}
+        guests |= self._own_containers()
         name = f"{self._project.name}-{self._fresh_name('scratch')}"
         with speaking("the network of a scratch application cannot be made"):
             network = self._site.client.networks.create(
                 name, driver="bridge", labels=labels_of(self._site.run.run_id, "")
             )
+        joined: list[str] = []
         try:
             with speaking("the network of a scratch application cannot be joined"):
-                network.connect(database.container_id, aliases=sorted(source.hosts))
-                for service, container in guests.items():
-                    network.connect(container, aliases=[service])
+                for container, aliases in (
+                    (database.container_id, sorted(source.hosts)),
+                    *((container, [service]) for service, container in guests.items()),
+                ):
+                    network.connect(container, aliases=aliases)
+                    joined.append(container)
             yield name
         finally:
             with speaking("the network of a scratch application cannot be removed"):
-                network.reload()
-                for one in network.attrs.get("Containers") or {}:
-                    network.disconnect(one, force=True)
+                for container in joined:
+                    network.disconnect(container, force=True)
                 network.remove()
+
+    def _own_containers(self) -> dict[str, str]:
+        """Those that gonogo itself started for the project, by their name in the network (a stand-in for an LLM)."""
+        found = {}
+        for name in self._declared.keys() - self._project.named.keys():
+            labels = [f"{RUN}={self._site.run.run_id}", f"{SERVICE}={name}"]
+            with speaking(f"the container of {name} cannot be found"):
+                for one in self._site.client.containers.list(filters={"label": labels}):
+                    found[name] = str(one.id)
+        return found
 
     def _fresh_name(self, name: str) -> str:
         self._scratch_number += 1
@@ -214,6 +270,7 @@ class ComposeStack(RunningStack):
 
     def close(self) -> None:
         """Remove everything of this run from the engine. Safe to call twice."""
+        self.clean_up()
         self._end()
         self._project.compose.close()
 

@@ -26,7 +26,8 @@ from gonogo.stacks.services import Declared, Text
 from gonogo.stacks.started import Started
 
 PORT = 8000  # of an image that exposes none
-IN_COMPOSE = ("ready", "start_timeout", "stop_grace", "environment", "source", "seed")  # keys that count with compose:
+# Keys that count with compose:
+IN_COMPOSE = ("ready", "start_timeout", "stop_grace", "environment", "source", "seed", "migrate", "downgrade")
 
 
 class SeedSpec(Spec):
