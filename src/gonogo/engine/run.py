@@ -163,7 +163,7 @@ def _on_stack(inputs: Inputs, directory: RunDirectory, services: LocalRun, inter
         stopping = time.monotonic()
         stack.close()
         stopped = time.monotonic() - stopping
-        directory.append(StackStopped(seconds=round(stopped, 3)))
+        directory.append(StackStopped(seconds=round(stopped, 3), kept=stack.runtime == "external"))
     return time.monotonic() - began - overhead
 
 

@@ -54,7 +54,7 @@ def statements_logged(connection: Connection, deadline: Deadline) -> Iterator[No
         yield
         return
     _refuse_read_only(connection)
-    before: dict[str, str] = dict(connection.execute(query("capture", "overridden"), {"names": names}).fetchall())
+    before = overridden(connection)
     try:
         for name, value in EVERYTHING.items():
             connection.execute(_set(name, value))
@@ -72,6 +72,11 @@ def _refuse_read_only(connection: Connection) -> None:
     row = connection.execute("SHOW default_transaction_read_only").fetchone()
     if row is not None and row[0] == "on":
         raise NotMeasurable("the server does not log every statement, and what is only read keeps its settings")
+
+
+def overridden(connection: Connection) -> dict[str, str]:
+    """What ALTER SYSTEM has made of the log settings that a capture changes."""
+    return dict(connection.execute(query("capture", "overridden"), {"names": list(EVERYTHING)}).fetchall())
 
 
 def restore_logging(connection: Connection, before: dict[str, str]) -> None:

@@ -319,5 +319,4 @@ def _of_known_tenants(found: tuple[Question, ...], tenants: tuple[str, ...], pat
 
 def _retry_after(answer: Answer) -> float:
     written = answer.headers.get("retry-after", "1")
-    seconds = float(written) if written.isdecimal() else 1.0
-    return seconds
+    return float(written) if written.isdecimal() else 1.0

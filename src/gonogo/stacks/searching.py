@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,11 @@ from gonogo.core.facts import TableFacts
 from gonogo.core.outcome import Capability
 from gonogo.pg.capture import Captured, capture
 from gonogo.pg.catalog import quoted
-from gonogo.pg.sessions import session
+from gonogo.pg.sessions import Connection, session
+from gonogo.pg.statements import overridden
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Hit, application_of, questions_of
-from gonogo.stacks.interfaces import Role
+from gonogo.stacks.interfaces import PostgresServer, Role
 
 ANY_QUESTION = "What is this about?"
 STATEMENT_SECONDS = 20.0
@@ -56,7 +58,10 @@ def ask(
     with application_of(context.stack) as application:
         acts = [_act(context, (application, k), query, hits, number) for number, query in enumerate(queries)]
         try:
-            with session(server.dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
+            with (
+                session(server.dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection,
+                _noted(context, server, connection),
+            ):
                 captured = capture(
                     connection,
                     role=server.role_name(Role.APPLICATION),
@@ -71,6 +76,23 @@ def ask(
         Asked(tenant=tenant, query=query, hits=hits[number], captured=captured[number])
         for number, (tenant, query) in enumerate(queries)
     ]
+
+
+@contextmanager
+def _noted(context: Context, server: PostgresServer, connection: Connection) -> Iterator[None]:
+    """A server that outlives a killed run has its log settings put back by `heal` and `clean`."""
+    if context.stack.runtime != "external":
+        yield
+        return
+    before = overridden(connection)
+    data = {"stack": str(context.stack.spec_path.absolute()), "service": server.name, "before": before}
+    record = context.run.intend("server_settings", data)
+    try:
+        yield
+    finally:
+        with suppress(psycopg.Error):
+            if overridden(connection) == before:
+                context.run.undone(record)
 
 
 def _act(

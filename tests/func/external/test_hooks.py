@@ -16,6 +16,8 @@ import pytest
 from tests.func.cli.gonogo import Ended, command, gonogo, run_json
 from tests.func.external.handmade import PASSWORDS, HandMade
 
+from gonogo.stacks.undo import UNDOS
+
 COMMAND = Path(__file__).with_name("command.py")
 SCENARIO = """\
 title: {title}
@@ -131,6 +133,19 @@ def test_commands_are_believed_with_proof_only(pair: HandMade, tmp_path: Path) -
         found = finding(out, f"chaos/by_{hook}")
         assert found["outcome"] == "UNKNOWN"
         assert reason in found["reason"]
+
+
+def test_log_settings_that_a_killed_capture_left_are_put_back(pair: HandMade, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = pair.stack_file("hooked", "disposable: true\n")
+    for name, value in pair.environment.items():
+        monkeypatch.setenv(name, value)
+    pair.db.ask("ALTER SYSTEM SET log_min_duration_statement = 0")
+    before = {"log_parameter_max_length": "5"}
+    UNDOS.load("server_settings").undo({"stack": str(stack), "service": "db", "before": before})
+    left = "SELECT name, setting FROM pg_file_settings WHERE sourcefile LIKE '%auto.conf' AND name LIKE 'log%'"
+    assert pair.db.ask(left) == list(before.items())
+    pair.db.ask("ALTER SYSTEM RESET log_parameter_max_length")
+    pair.db.ask("SELECT pg_reload_conf()")
 
 
 def test_a_killed_run_is_healed_by_the_same_command(pair: HandMade, tmp_path: Path) -> None:

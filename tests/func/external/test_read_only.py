@@ -162,7 +162,7 @@ def test_a_gentle_load_runs_and_ends_at_the_first_429(made: HandMade, tmp_path: 
     profile.parent.mkdir()
     profile.write_text(
         "title: Search answers a few users in time\nusers: search\narrivals: {rate: 20/s, spacing: even}\n"
-        "duration: 4s\neffects: read\nuses: [rate_limit]\nexpect: {error_rate: {at_most: 1%}}\n"
+        "duration: 4s\neffects: read\nuses: [rate_limit]\nexpect: {error_rate: {at_most: 10%}}\n"
     )
     stack = made.stack_file("gentle", "gentle_load: 20/s\n")
     common = ("--stack", stack, "--content", tmp_path, "--only", "loadtests/gentle")
