@@ -40,11 +40,13 @@ def gonogo(*arguments: str | Path, environment: Mapping[str, str] | None = None)
 
 
 @contextmanager
-def starting(*arguments: str | Path, environment: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
-    """Start and go on. On exit, also by Ctrl-C, it was asked to end and is gone."""
+def starting(
+    *arguments: str | Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Start, in a folder, and go on. On exit, also by Ctrl-C, it was asked to end and is gone."""
     with subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **(environment or {})},
+        env={**os.environ, **(environment or {})}, cwd=folder,
     ) as process:  # fmt: skip
         try:
             yield process

@@ -14,6 +14,12 @@ PROC = Path("/proc")
 LISTENING = "0A"
 NEIGHBOUR_SECONDS = 5.0
 LABEL = "org.gonogo.run"
+DOCKER_LISTS = {
+    "container": ("ps", "--all"),
+    "network": ("network", "ls"),
+    "volume": ("volume", "ls"),
+    "image": ("image", "ls", "--all"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,7 @@ def left(traces: Traces, folder: str, run_ids: Iterable[str], shared_before: fro
     found += [f"listening socket {inode}" for inode in sorted(traces.sockets & frozenset(_listening()))]
     found += [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if folder in line]
     found += [f"segment {segment} of process {creator}" for segment, creator in _segments() if creator in pids]
-    found += [f"container {one}" for run_id in run_ids for one in _containers(run_id)]
+    found += [one for run_id in run_ids for one in _in_docker(run_id)]
     return found + [f"file {one}" for one in sorted(_lasting(shared_before))]
 
 
@@ -121,10 +127,13 @@ def _segments() -> Iterator[tuple[str, int]]:
         yield fields[1], int(fields[4])
 
 
-def _containers(run_id: str) -> list[str]:
-    """Containers with a run's label; none where no engine answers."""
+def _in_docker(run_id: str) -> list[str]:
+    """Containers, networks, volumes and images with a run's label; none where no engine answers."""
     if shutil.which("docker") is None:
         return []
-    command = ["docker", "ps", "--all", "--quiet", "--filter", f"label={LABEL}={run_id}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    return done.stdout.split() if done.returncode == 0 else []
+    found = []
+    for kind, command in DOCKER_LISTS.items():
+        words = ["docker", *command, "--quiet", "--filter", f"label={LABEL}={run_id}"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+        found += [f"{kind} {one}" for one in done.stdout.split()] if done.returncode == 0 else []
+    return found

@@ -175,7 +175,8 @@ class Images:
         key = (folder, dockerfile, only_for_run)
         with self._building:
             if key not in self._built:
-                recipe = _Recipe(folder=folder, file=folder / dockerfile, name=name, only_for_run=only_for_run, pull=pull)
+                file = folder / dockerfile
+                recipe = _Recipe(folder=folder, file=file, name=name, only_for_run=only_for_run, pull=pull)
                 self._built[key] = self._build(recipe, scratch, deadline)
             return self._built[key]
 

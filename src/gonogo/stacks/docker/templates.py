@@ -35,6 +35,11 @@ class Filled(Protocol):
         """The name of the volume."""
 
 
+def owner_of(cache: Path) -> str:
+    """Who a user with a cache folder is to the engine."""
+    return hashlib.sha256(f"{os.getuid()}:{cache.resolve()}".encode()).hexdigest()[:12]
+
+
 class VolumeTemplates:
     """The templates of this user on one engine: volumes there, passwords and locks in the user's cache."""
 
@@ -42,7 +47,7 @@ class VolumeTemplates:
         self._client = client
         self._folder = cache / "docker" / "templates"
         self._cached = Templates(cache / "docker")
-        self._owner = hashlib.sha256(f"{os.getuid()}:{cache.resolve()}".encode()).hexdigest()[:12]
+        self._owner = owner_of(cache)
 
     @contextmanager
     def building(self, key: str) -> Iterator[None]:
