@@ -10,10 +10,10 @@ GATE ?=
 PYTEST ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help gate test lint format selftest selftest-stacks bench docs schemas lock chroma wheel wheel-test bare-test clean
+.PHONY: help gate test lint format selftest selftest-personal selftest-stacks bench docs schemas lock chroma wheel wheel-test bare-test clean
 
 help: ## List what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 gate: $(DEMO) ## The main job: the full gate on the reference stack, embedded runtime, HTML report at the end
 	$(BIN)/gonogo gate --runtime embedded $(GATE)
@@ -33,6 +33,9 @@ format: $(DEV) ## Format the code and mend what ruff can mend
 
 selftest: $(DEMO) ## Every verification on the healthy stack (green) and on each of its seeded defects (red)
 	$(BIN)/gonogo selftest --runtime embedded --strict
+
+selftest-personal: $(DEMO) chroma ## The same for what is asked of a vector store beside the database
+	$(BIN)/gonogo selftest --stack personal --runtime embedded --only 'checks/vector_index/store_*' --only checks/vector_index/stores_agree --only checks/observability/readiness_names_the_vector_store
 
 selftest-stacks: $(DEMO) ## What only the stacks replicated and memory have, on each of its seeded defects (minutes; not in CI)
 	$(BIN)/gonogo selftest --runtime embedded --stack replicated --only checks/replication/status_endpoint_tells_the_truth
