@@ -21,6 +21,7 @@ ANSWER_SECONDS = 12.0  # longer than faults are held, so that an answer that wai
 READY_SECONDS = 3.0
 QUESTIONS = 12
 HITS = 10
+MOST_MORE = 40  # hits; services refuse numbers that are much larger
 REFUSALS = (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -88,28 +89,34 @@ class Probers:
         asks_ready = self._application.declares("ready")
         while not self._stopping.wait(due - time.monotonic()):
             question = self.questions[number % len(self.questions)]
-            self._asked.append(self._pool.submit(self._search, question))
+            self._asked.append(self._pool.submit(self._search, question, self._more(number)))
             if asks_ready:
                 self._asked.append(self._pool.submit(self._ask_ready))
             number, due = number + 1, max(due + PAUSE_SECONDS, time.monotonic())
 
-    def _search(self, question: Question) -> None:
-        self.replies.append(ask(self._application, question))
+    def _more(self, number: int) -> int:
+        """A service that remembers its answers has none for a number of hits that it was not asked for before."""
+        cached = self._application.contract.cached
+        return 1 + number // len(self.questions) % MOST_MORE if cached else 0
+
+    def _search(self, question: Question, more: int) -> None:
+        self.replies.append(ask(self._application, question, more))
 
     def _ask_ready(self) -> None:
         answer = self._application.call("ready", patient=False, timeout_seconds=READY_SECONDS)
         self.readiness.append(_reply(answer, correct=True if answer.ok else None))
 
 
-def ask(application: Application, question: Question) -> Reply:
-    """Ask one question and judge the answer by its content."""
+def ask(application: Application, question: Question, more: int = 0) -> Reply:
+    """Ask one question and judge the answer by its content: by its first hits, also where `more` are asked for."""
     answer = application.call(
-        "search", tenant=question.tenant, patient=False, timeout_seconds=ANSWER_SECONDS, query=question.question, k=HITS
-    )
+        "search", tenant=question.tenant, patient=False, timeout_seconds=ANSWER_SECONDS, query=question.question,
+        k=HITS + more,
+    )  # fmt: skip
     if not answer.ok:
         return _reply(answer)
     try:
-        found = {hit.document for hit in application.hits_of(answer)}
+        found = {hit.document for hit in application.hits_of(answer)[:HITS]}
     except NotMeasurable as error:  # before the fault the same request was answered as the contract says
         return _reply(answer, correct=False, detail=str(error))
     correct = question.document in found
