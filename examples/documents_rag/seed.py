@@ -42,6 +42,7 @@ def _without_vector_index(connection: psycopg.Connection[tuple[object, ...]]) ->
     connection.execute(f"DROP INDEX {_INDEX}".encode())
     yield
     connection.execute("SET maintenance_work_mem = '128MB'")
+    connection.execute("SET max_parallel_maintenance_workers = 0")  # containers have little shared memory
     connection.execute(str(row[0]).encode())
 
 

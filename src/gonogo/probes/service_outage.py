@@ -154,13 +154,18 @@ def _afterwards(
     values: Mapping[str, Any],
 ) -> Iterator[Observation]:  # fmt: skip
     """When health is green again, and whether the requests succeed again."""
-    began = time.monotonic()
+    began, green = time.monotonic(), True
     limit = Deadline.after(parameters.recovery, context.deadline.interruption)
     try:
         limit.poll(lambda: application.ready().ok, every_seconds=POLL_SECONDS, what="health is green again")
     except DeadlineExceeded as error:
         context.deadline.check(str(error))
-    yield Observation(name="health_green_after", value=time.monotonic() - began, unit="s", n=1, load_sensitive=True)
+        green = False
+    seconds = time.monotonic() - began
+    yield Observation(
+        name="health_green_after", value=seconds, low=None if green else seconds, unit="s", n=1, load_sensitive=green,
+        detail="" if green else f"still {application.ready().outcome}",
+    )  # fmt: skip
     for name in parameters.needing:
         if application.declares(name):
             answer = _asked(application, name, tenant, parameters.timeout, values)
