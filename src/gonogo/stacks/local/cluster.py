@@ -10,6 +10,7 @@ from gonogo.core.errors import StackError
 from gonogo.rundir.files import write_atomically
 from gonogo.stacks.local.account import Account
 from gonogo.stacks.local.binaries import Binaries
+from gonogo.stacks.local.spawner import ended_with_us
 
 SUPERUSER = "gonogo"
 INITDB_SECONDS = 120
@@ -38,6 +39,7 @@ DEFAULTS = {
     "log_line_prefix": "%m [%p] %u@%d ",
     "log_timezone": "UTC",
 }
+SETS_IN_INITDB = 16  # the first major version whose initdb takes settings
 BEFORE_JSONLOG = 14  # the last major version without it
 
 
@@ -58,6 +60,8 @@ def initialise(binaries: Binaries, account: Account, data: Path, password: str, 
         "-E",
         "UTF8",
     ]
+    if binaries.major >= SETS_IN_INITDB:  # else its own servers leave files in /dev/shm when they are killed
+        arguments.append("--set=dynamic_shared_memory_type=mmap")
     arguments += ["--locale=C", "--no-sync", *(["--data-checksums"] if checksums else [])]
     if not checksums and binaries.major >= 18:
         arguments.append("--no-data-checksums")
@@ -93,10 +97,11 @@ def defaults(binaries: Binaries) -> dict[str, str]:
 
 
 def run_program(command: list[str | Path], account: Account | None, folder: Path, seconds: float) -> None:
-    """Run a program to its end. Raises StackError with the last line of what it wrote."""
+    """Run a program to its end; it does not outlive us. Raises StackError with the last line of what it wrote."""
     try:
         done = subprocess.run(
-            command, cwd=folder, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, timeout=seconds, check=False,
+            [*ended_with_us("KILL"), *command],
+            cwd=folder, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, timeout=seconds, check=False,
             capture_output=True, text=True, errors="replace", **(account.credentials() if account else {}),
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -32,16 +32,24 @@ def executable(command: Sequence[str], *, path: str | None, folder: Path) -> lis
     return [found, *command[1:]]
 
 
+def ended_with_us(death_signal: str) -> list[str]:
+    """What to put before a command so that the kernel sends it a signal when the thread that started it ends.
+
+    Nothing where there is no `setpriv`: then `clean` ends what carries the run's mark or is a server in its folder.
+    """
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", death_signal, "--"] if setpriv else []
+
+
 class Spawner:
     """Starts children from one thread of its own.
 
     The kernel sends the parent-death signal when the *thread* that started the child ends, so a child of a short-lived
-    worker would die with it. Without `setpriv` there is no such signal; `heal` and `clean` still find the children.
+    worker would die with it.
     """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="gonogo-spawner")
-        self._setpriv = shutil.which("setpriv")
 
     def spawn(
         self,
@@ -55,7 +63,7 @@ class Spawner:
         death_signal: str = "KILL",
     ) -> subprocess.Popen[bytes]:
         """Start a child in its own session (Ctrl-C is ours alone). Output is appended to files."""
-        prefix = [self._setpriv, "--pdeathsig", death_signal, "--"] if self._setpriv else []
+        prefix = ended_with_us(death_signal)
 
         def start() -> subprocess.Popen[bytes]:
             with stdout.open("ab") as out, (stderr or stdout).open("ab") as err:
