@@ -21,7 +21,7 @@ from gonogo.stacks.local.cluster import copy_data
 FORMAT = 1  # part of every key: raise it when what a template holds changes
 ADMIN_PASSWORD = "admin_password"  # noqa: S105 - a file name
 UNUSED_SECONDS = 14 * 24 * 3600
-KEEP = 5
+KEEP = 12  # the stacks of this repository with room for a few others
 TRIES = 5
 Found_co = TypeVar("Found_co", covariant=True)
 
