@@ -78,6 +78,7 @@ class VolumeTemplates:
         self._remove_volumes(key)  # of a build that was killed
         fresh = self._folder / f".{key}.new"
         shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700, parents=True)  # a stack may have no database at all
         for name, server in servers.items():
             with speaking(f"the template of {name} cannot be kept"):
                 self._client.volumes.create(self._volume(key, name), labels={TEMPLATE: key, OWNER: self._owner})
