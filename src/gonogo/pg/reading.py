@@ -18,6 +18,7 @@ from gonogo.pg.sessions import Connection, session
 
 Value = Scalar | tuple[str, ...]
 MOST_ROWS = 10_000
+HIDDEN_ROWS = "would be affected by row-level security"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ def reading(dsn: str, *, seconds: float, guarded: bool = True, all_rows: bool = 
 def server_words(error: psycopg.Error) -> str:
     """What the server (or the driver) said, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return error.diag.message_primary or (lines[0] if lines else type(error).__name__)
+    words = error.diag.message_primary or (lines[0] if lines else type(error).__name__)
+    return f"{words} (it takes BYPASSRLS to see every row)" if HIDDEN_ROWS in words else words
 
 
 def read_rows(connection: Connection, statement: str, parameters: Mapping[str, Any]) -> Rows:
