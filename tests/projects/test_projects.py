@@ -6,6 +6,7 @@ Each folder holds a project, and the stack file that `gonogo init` wrote from it
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -105,6 +106,23 @@ def test_a_strangers_project_reaches_a_verdict(project: Project, tmp_path: Path)
     assert {name: one for name, one in ran.items() if one[0] != "PASS"} == {}, ended.err
     assert len(ran) >= len(project.only)
     assert (ended.code, record["verdict"]) == (0, "PARTIAL")
+
+
+def test_a_strangers_stack_is_tested_with_the_defects_that_it_can_have(tmp_path: Path) -> None:
+    project = next(one for one in PROJECTS if one.name == "library")
+    identifiers = ("checks/isolation/application_connects_as_its_role", "checks/api/unknown_is_404", "chaos/failover")
+    ended = gonogo(
+        "selftest", "--stack", HERE / "library/stack.yaml", "--runtime", "embedded", "--json", "--quiet",
+        *(word for one in identifiers for word in ("--only", one)), "--out", tmp_path / "out",
+        environment=project.environment,
+    )  # fmt: skip
+    assert ended.code == 0, ended.out + ended.err
+    matrix = json.loads(ended.out)
+    assert (matrix["proven"], matrix["total"]) == (2, 2), ended.err
+    reasons = {one["id"]: one["reason"] for one in matrix["not_shown"]}
+    assert "there is no shelf_defects" in reasons["checks/api/unknown_is_404"]
+    assert "the stack file declares no standbys" in reasons["chaos/failover"]
+    assert {"id": "checks/api/unknown_is_404", "expectation": "status"} in matrix["unseen"]
 
 
 def _needs_chroma() -> None:
