@@ -14,6 +14,7 @@ from gonogo.core.plan import Plan, PlanItem
 from gonogo.core.quantity import format_seconds
 from gonogo.core.registry import Registry
 from gonogo.drills import METHODS
+from gonogo.engine.asking import not_declared
 from gonogo.engine.inputs import Inputs, matching, resolve_policy
 from gonogo.faults import FAULTS
 from gonogo.probes import PROBES
@@ -224,6 +225,8 @@ def _decide(
             None,
             "; ".join(dict.fromkeys(f"{one.value}: {_why(world, one)}" for one in lacking)),
         )
+    if reason := not_declared(verification, stack.contract):
+        return SkipReason.UNSUPPORTED, None, reason
     return None, None, ""
 
 

@@ -9,6 +9,7 @@ from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.core.registry import Registry
 from gonogo.spec.base import Spec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
 
 
@@ -21,6 +22,14 @@ class Probe(Protocol):
 
     def observe(self, context: Context, parameters: Any) -> Iterable[Observation]:
         """Measure and yield. Raises NotMeasurable with the reason when nothing can be said."""
+
+
+@runtime_checkable
+class Asking(Protocol):
+    """A probe that asks the application through its contract, and says what it cannot do without."""
+
+    def undeclared(self, parameters: Any, contract: ContractSpec) -> tuple[str, ...]:
+        """The requests that it needs and that the contract does not declare: then a check of it is unsupported."""
 
 
 PROBES: Registry[Probe] = Registry(kind="probe", package="gonogo.probes", attribute="PROBE", protocol=Probe)

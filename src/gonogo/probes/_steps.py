@@ -14,7 +14,7 @@ from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.probes._sources import Exchange, check_source
 from gonogo.spec.base import Bytes, Seconds, Spec
-from gonogo.spec.contract import RARER, REQUESTS, SendSpec
+from gonogo.spec.contract import RARER, REQUESTS, ContractSpec, SendSpec
 from gonogo.stacks.contract import Answer, Application, Question, application_of, questions_of
 from gonogo.stacks.credentials import Identity
 from gonogo.stacks.encoding import JSON, Prepared, prepared
@@ -98,6 +98,23 @@ class StepSpec(Spec):
     def values(self) -> dict[str, Any]:
         """The values that it gives for the placeholders of the contract's requests."""
         return {name: getattr(self, name) for name in VALUES if name in self.model_fields_set}
+
+
+def undeclared_calls(steps: tuple[StepSpec, ...], contract: ContractSpec) -> tuple[str, ...]:
+    """The requests that steps cannot do without and that the contract does not declare.
+
+    Of a step with several, those that are declared can be asked: the others are UNKNOWN by their names.
+    """
+
+    def declared(name: str) -> bool:
+        return getattr(contract, name, None) is not None
+
+    return tuple(name for step in steps if not any(map(declared, step.calls)) for name in step.calls)
+
+
+def traffic_for(steps: tuple[StepSpec, ...], contract: ContractSpec) -> tuple[StepSpec, ...]:
+    """Traffic that is only sent, without what the application is said not to have."""
+    return tuple(step for step in steps if not step.calls or not set(step.calls) <= set(contract.without))
 
 
 @dataclass(kw_only=True)

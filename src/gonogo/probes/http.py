@@ -11,8 +11,9 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._sources import Exchange, check_source, observation
-from gonogo.probes._steps import Conversation, StepSpec, Tolerated
+from gonogo.probes._steps import Conversation, StepSpec, Tolerated, undeclared_calls
 from gonogo.spec.base import Spec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
 
 TRANSCRIPT = "exchanges.txt"
@@ -49,6 +50,10 @@ class HttpProbe:
 
     parameters = HttpParameters
     needs = frozenset({Capability.APPLICATION})
+
+    def undeclared(self, parameters: HttpParameters, contract: ContractSpec) -> tuple[str, ...]:
+        """The requests of its steps."""
+        return undeclared_calls(parameters.steps, contract)
 
     def observe(self, context: Context, parameters: HttpParameters) -> Iterator[Observation]:
         """What each step's `observe` asks for, with the step's name as subject."""

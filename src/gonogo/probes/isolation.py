@@ -15,12 +15,15 @@ from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._isolation_ways import Found
 from gonogo.spec.base import Spec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
 
 WAYS = {
     "api": ("search", "chat", "document", "delete", "overwrite"),
     "sql": ("rows", "no_tenant", "nearest", "session", "write"),
 }
+PLANTING = ("ingest", "delete")
+ASKS = {"overwrite": "ingest"}  # the request of a way, where it is not called so
 
 
 class Parameters(Spec):
@@ -53,6 +56,13 @@ class Isolation:
     parameters = Parameters
     needs = frozenset({Capability.APPLICATION})
 
+    def undeclared(self, parameters: Parameters, contract: ContractSpec) -> tuple[str, ...]:
+        """Through the API: what plants canaries, and the ways; not those that the application is said not to have."""
+        if parameters.through == "sql":
+            return ()
+        asked = {*PLANTING, *(ASKS.get(way, way) for way in _api_ways(parameters, contract))}
+        return tuple(sorted(name for name in asked if getattr(contract, name) is None))
+
     def observe(self, context: Context, parameters: Parameters) -> Iterator[Observation]:
         """Try every way. Raises NotMeasurable, also where an owner does not find what is its own."""
         if len(context.facts.tenants) < 2:
@@ -75,11 +85,17 @@ def _found(context: Context, parameters: Parameters) -> list[Found]:
     if parameters.through == "api":
         from gonogo.probes._isolation_api import through_api  # noqa: PLC0415 - needs the HTTP client
 
-        return through_api(context, parameters.ways or ("search", "chat"))
+        return through_api(context, _api_ways(parameters, context.stack.spec.contract))
     from gonogo.probes._isolation_sql import through_sql  # noqa: PLC0415 - needs the driver
 
     key = parameters.vectors or next((name for name, one in context.facts.tables.items() if one.vector), None)
     return through_sql(context, parameters.ways or ("rows", "no_tenant", "nearest"), vectors=key)
+
+
+def _api_ways(parameters: Parameters, contract: ContractSpec) -> tuple[str, ...]:
+    """The ways, without those that the application is said not to have; all of them where none would be left."""
+    ways = parameters.ways or ("search", "chat")
+    return tuple(way for way in ways if ASKS.get(way, way) not in contract.without) or ways
 
 
 def _observations(context: Context, found: Sequence[Found]) -> Iterator[Observation]:

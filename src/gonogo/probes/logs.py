@@ -10,8 +10,9 @@ from pydantic import Field
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
-from gonogo.probes._steps import Conversation, StepSpec
+from gonogo.probes._steps import Conversation, StepSpec, traffic_for, undeclared_calls
 from gonogo.spec.base import Spec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import application_of
 from gonogo.stacks.interfaces import Stack
@@ -38,17 +39,22 @@ class LogsProbe:
     parameters = LogsParameters
     needs = frozenset({Capability.APPLICATION, Capability.READ_LOGS})
 
+    def undeclared(self, parameters: LogsParameters, contract: ContractSpec) -> tuple[str, ...]:
+        """The requests of its traffic."""
+        return undeclared_calls(traffic_for(parameters.traffic, contract), contract)
+
     def observe(self, context: Context, parameters: LogsParameters) -> Iterator[Observation]:
         """unstructured_lines, secrets_in_log, private_texts, lines_with_request_id."""
         talk = Conversation.on(context.stack, context.deadline)
         token = str(talk.values["token"])
+        traffic = traffic_for(parameters.traffic, context.stack.spec.contract)
         try:
-            for step in parameters.traffic:
+            for step in traffic:
                 for _ in talk.perform(step):
                     pass
         finally:
             talk.close()
-        lines = _lines(context, token, len(parameters.traffic))
+        lines = _lines(context, token, len(traffic))
         private = parameters.private.replace("{token}", token)
         secrets = _secrets(context.stack)
         text = "\n".join(lines)

@@ -10,8 +10,9 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._exposition import Scrape, Selector, read_exposition
-from gonogo.probes._steps import Conversation, StepSpec
+from gonogo.probes._steps import Conversation, StepSpec, traffic_for, undeclared_calls
 from gonogo.spec.base import Spec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
 
 ABSENT = "absent"
@@ -54,12 +55,18 @@ class MetricsProbe:
     parameters = MetricsParameters
     needs = frozenset({Capability.APPLICATION})
 
+    def undeclared(self, parameters: MetricsParameters, contract: ContractSpec) -> tuple[str, ...]:
+        """The metrics, and the requests of its traffic."""
+        metrics = () if contract.metrics is not None else ("metrics",)
+        return (*metrics, *undeclared_calls(traffic_for(parameters.traffic, contract), contract))
+
     def observe(self, context: Context, parameters: MetricsParameters) -> Iterator[Observation]:
         """parse_errors, missing_families, unmoved, and what `values` and `increases` name."""
         talk = Conversation.on(context.stack, context.deadline)
         try:
             before, text = _scrape(talk)
-            sent = sum(len(exchange.answers) for step in parameters.traffic for exchange in talk.perform(step))
+            traffic = traffic_for(parameters.traffic, context.stack.spec.contract)
+            sent = sum(len(exchange.answers) for step in traffic for exchange in talk.perform(step))
             after, text = _scrape(talk) if parameters.traffic else (before, text)
         finally:
             talk.clean_up(parameters.finally_)

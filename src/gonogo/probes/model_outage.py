@@ -13,6 +13,7 @@ from gonogo.core.errors import DeadlineExceeded, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Seconds, Spec
+from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, ChatAnswer, application_of
 
@@ -43,6 +44,10 @@ class ModelOutageProbe:
 
     parameters = ModelOutageParameters
     needs = frozenset({Capability.APPLICATION, Capability.LLM_CONTROL})
+
+    def undeclared(self, parameters: ModelOutageParameters, contract: ContractSpec) -> tuple[str, ...]:  # noqa: ARG002 - as others
+        """A chat, and the search beside it."""
+        return tuple(name for name in ("chat", "search") if getattr(contract, name) is None)
 
     def observe(self, context: Context, parameters: ModelOutageParameters) -> Iterator[Observation]:
         """Of the chat and of what goes on beside it, while the model is away and after it is back."""

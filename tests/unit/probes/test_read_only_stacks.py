@@ -12,6 +12,7 @@ from gonogo.core.errors import MissingCapability
 from gonogo.core.facts import Facts, TableFacts
 from gonogo.core.outcome import Capability
 from gonogo.probes._isolation_api import planted
+from gonogo.probes._sources import observation
 from gonogo.probes._steps import Conversation, StepSpec
 from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.contract import Answer, Application
@@ -90,3 +91,22 @@ def test_no_server_is_told_to_log_statements() -> None:
     table = TableFacts(name="chunks", rows=1, size_bytes=1)
     with pytest.raises(MissingCapability, match="cannot be captured: it is only read"):
         ask(context(), [("acme", "q")], table=table, k=1)
+
+
+def test_of_several_requests_one_that_is_not_declared_is_unknown_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    talk = conversation(monkeypatch, sent, READABLE)
+    found = list(talk.perform(StepSpec.model_validate({"call": ["chat", "search"], "as": "nobody"})))
+    seen = [observation("status", "status", one, "exchanges.txt") for one in found]
+    assert [(one.subject, one.value) for one in seen] == [("chat as nobody", 401), ("search as nobody", None)]
+    assert seen[1].detail == "the contract declares no search request (nor says `without: [search]`)"
+    assert sent == ["POST /chat"]
+
+
+def test_what_the_application_is_said_not_to_have_is_left_out_and_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[str] = []
+    talk = conversation(monkeypatch, sent, READABLE)
+    talk.application.contract = CONTRACT.model_copy(update={"without": ("search",)})
+    found = list(talk.perform(StepSpec.model_validate({"call": ["chat", "search"], "as": "nobody"})))
+    assert [one.subject for one in found] == ["chat as nobody"]
+    assert talk.transcript[0] == "search: left out, the contract says that the application has none"

@@ -1,0 +1,33 @@
+"""Which requests of the contract a verification cannot do without: where one is not declared it is unsupported."""
+
+from __future__ import annotations
+
+from gonogo.core.outcome import Kind
+from gonogo.probes import PROBES, Asking
+from gonogo.spec.content import Verification
+from gonogo.spec.contract import ContractSpec
+
+
+def not_declared(verification: Verification, contract: ContractSpec) -> str | None:
+    """Why the contract has too little for a verification, None where it has enough."""
+    missing = dict.fromkeys(_missing(verification, contract))
+    without = [name for name in missing if name in contract.without]
+    forgotten = [name for name in missing if name not in contract.without]
+    reasons = []
+    if forgotten:
+        reasons.append(f"the contract declares no {' and no '.join(forgotten)} request")
+    if without:
+        reasons.append(f"the contract says that the application has no {' and no '.join(without)} request")
+    return "; ".join(reasons) or None
+
+
+def _missing(verification: Verification, contract: ContractSpec) -> tuple[str, ...]:
+    spec = verification.spec
+    if verification.kind is Kind.LOAD:
+        return tuple(name for name in spec.with_.requests if getattr(contract, name, None) is None)
+    if verification.kind is not Kind.CHECK:
+        return ()
+    probe = PROBES.load(spec.probe)
+    if not isinstance(probe, Asking):
+        return ()
+    return probe.undeclared(probe.parameters.model_validate(spec.with_ or {}), contract)
