@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from gonogo.core.outcome import Area, Capability, Kind, Severity
-from gonogo.engine.doctor import costs
+from gonogo.engine.capabilities import costs
 from gonogo.engine.inputs import RunOptions, load_policy, read_inputs, resolve_policy
 from gonogo.engine.plan import World, make_plan
 from gonogo.spec.content import Verification, find_verifications, shipped_content
