@@ -41,5 +41,5 @@ def test_the_personal_stack_agrees_with_itself_and_outlives_its_vector_store(
             killed.heal(context)
         assert observed(personal, "stores_agree") == agreed
         run = personal.run.run_id
-    left = [*engine.containers.list(all=True), *engine.volumes.list()]
-    assert not [one for one in left if run in one.name]
+    names = [one.name for one in engine.containers.list(all=True)] + [one.id for one in engine.volumes.list()]
+    assert not [name for name in names if run in str(name)]

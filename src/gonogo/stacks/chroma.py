@@ -131,7 +131,9 @@ class Chroma:
         try:
             answer = self._client.request(method, path, json=body)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise NotMeasurable(f"Chroma does not answer {method} {path}: {str(error) or type(error).__name__}") from error
+            raise NotMeasurable(
+                f"Chroma does not answer {method} {path}: {str(error) or type(error).__name__}"
+            ) from error
         if not answer.is_success:
             raise NotMeasurable(f"Chroma answers {answer.status_code} to {method} {path}: {answer.text[:SHOWN]}")
         try:

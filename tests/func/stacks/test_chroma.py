@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.func.conftest import Running, running
@@ -28,8 +29,9 @@ COLLECTION = "passages"
 
 def declared(**keys: str) -> Declared:
     parameters = ChromaParameters.model_validate(keys)
+    kind: Any = SERVICE  # its parameters are a narrower type than the protocol's
     return Declared(
-        name="vectors", kind=SERVICE, kind_name="chroma", optional=False, parameters=parameters, folder=Path("/")
+        name="vectors", kind=kind, kind_name="chroma", optional=False, parameters=parameters, folder=Path("/")
     )
 
 
