@@ -15,6 +15,8 @@ from pathlib import Path
 from gonogo.core.errors import GonogoError
 from gonogo.core.quantity import format_bytes
 from gonogo.rundir.state import scratch_root, state_root
+from gonogo.stacks.compose.program import problem as compose_problem
+from gonogo.stacks.compose.program import version as compose_version
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.runtimes import RUNTIMES
 
@@ -49,6 +51,7 @@ def diagnose() -> Iterator[Line]:
         remedy="" if good else f"tested with {PYTHONS}",
     )  # fmt: skip
     yield from _runtimes()
+    yield _compose()
     yield _module("locust", "load profiles", "load")
     yield _module("fastapi", "the reference service on the embedded runtime", "reference")
     yield _redis()
@@ -65,6 +68,14 @@ def _runtimes() -> Iterator[Line]:
         yield Line(
             health=Health.LACKING if reason else Health.GOOD, what=f"{name} runtime", found=reason or "can be used here"
         )
+
+
+def _compose() -> Line:
+    if reason := compose_problem():
+        return Line(health=Health.LACKING, what="docker compose", found=reason)
+    return Line(
+        health=Health.GOOD, what="docker compose", found=f"version {compose_version()}, for stacks with compose:"
+    )
 
 
 def _module(module: str, purpose: str, extra: str) -> Line:

@@ -26,6 +26,7 @@ POLL_SECONDS = 0.02
 TAIL_LINES = 15
 VERSION = re.compile(r"v?(\d+)\.\d+")
 NEEDED_MAJOR = 2
+UNKNOWN = re.compile(r"unknown (shorthand )?flag|is not a docker command")  # the words of a docker without it
 LACKING = "install Docker's Compose plugin, version 2 (package docker-compose-plugin or docker-compose-v2)"
 WARNING = re.compile(r'level=warning msg="(?P<text>(?:[^"\\]|\\.)*)"')
 OUR_OWN = "the attribute `version` is obsolete"  # a remark on the user's style, not on what will run
@@ -77,6 +78,8 @@ def _asked(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
 
 def _words(done: subprocess.CompletedProcess[str]) -> str:
     lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
+    if lines and UNKNOWN.search(lines[0]):
+        return "docker has no command of that name"
     return lines[0] if done.returncode and lines else f"it is version {done.stdout.strip() or 'unknown'}"
 
 

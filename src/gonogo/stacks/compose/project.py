@@ -163,7 +163,7 @@ class Project:
                 container.update(restart_policy=policy)
 
     def judge(self) -> None:
-        """Raise StackError for a service that has failed. A health check that is too slow for its host is no failure."""
+        """Raise StackError for a service that has ended badly. One that is unhealthy may only be on a slow host."""
         if complaints := self._complaints(healthy=True):
             raise StackError(f"of the Compose project, what has failed:{complaints}")
 

@@ -260,7 +260,7 @@ class ComposeStack(RunningStack):
         for name in self._declared.keys() - self._project.named.keys():
             labels = [f"{RUN}={self._site.run.run_id}", f"{SERVICE}={name}"]
             with speaking(f"the container of {name} cannot be found"):
-                for one in self._site.client.containers.list(filters={"label": labels}):
+                for one in self._site.client.containers.list(filters={"label": labels}, ignore_removed=True):
                     found[name] = str(one.id)
         return found
 
