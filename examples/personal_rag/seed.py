@@ -15,7 +15,6 @@ from reference_rag.embeddings import Vector, hash_embedding
 from reference_rag.logs import event
 from reference_rag.seed import filler_vectors
 
-from .rag import passages
 from .settings import PersonalSettings
 from .vectors import Passage, VectorStore, make_store
 
@@ -40,7 +39,7 @@ def seed_stores(url: str, settings: PersonalSettings, *, corpus: Path | None, fi
         connection.execute("SET statement_timeout = 0")
         known = {row[0] for row in connection.execute("SELECT id FROM documents")}
         fresh = [one for one in sources if one.id not in known]
-        stored = [passage for one in fresh for passage in _stored(connection, one)]
+        stored = _stored(connection, fresh)
         asyncio.run(_add(settings, stored))  # before the commit: see rag.py
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("ANALYZE documents, chunks")
@@ -69,19 +68,25 @@ def _filler(count: int) -> list[Source]:
     return found
 
 
-def _stored(connection: psycopg.Connection[tuple[object, ...]], source: Source) -> list[Passage]:
+def _stored(connection: psycopg.Connection[tuple[object, ...]], sources: Sequence[Source]) -> list[Passage]:
+    """Store the documents with their chunks, in two statements; the chunks with the ids that they got."""
     connection.execute(
-        "INSERT INTO documents (id, title, body) VALUES (%s, %s, %s)", [source.id, source.title, source.body]
+        "INSERT INTO documents (id, title, body) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])",
+        [[one.id for one in sources], [one.title for one in sources], [one.body for one in sources]],
     )
-    contents = [content for content, _ in source.chunks]
+    chunks = [
+        (one.id, position, content, vector) for one in sources for position, (content, vector) in enumerate(one.chunks)
+    ]
     cursor = connection.execute(
         "INSERT INTO chunks (document_id, position, content)"
-        " SELECT %s, position - 1, content FROM unnest(%s::text[]) WITH ORDINALITY AS new (content, position)"
-        " ORDER BY position RETURNING id",
-        [source.id, contents],
+        " SELECT * FROM unnest(%s::text[], %s::integer[], %s::text[]) RETURNING id, document_id, position",
+        [[one[0] for one in chunks], [one[1] for one in chunks], [one[2] for one in chunks]],
     )
-    ids = [int(str(row[0])) for row in cursor.fetchall()]
-    return passages(ids, source.id, contents, [vector for _, vector in source.chunks])
+    ids = {(row[1], row[2]): int(str(row[0])) for row in cursor.fetchall()}
+    return [
+        Passage(id=ids[document, position], document_id=document, text=content, vector=vector)
+        for document, position, content, vector in chunks
+    ]
 
 
 async def _add(settings: PersonalSettings, stored: Sequence[Passage]) -> None:
