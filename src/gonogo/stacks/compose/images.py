@@ -14,7 +14,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.stacks.compose.program import Compose
 from gonogo.stacks.compose.rewrite import doubled, plain
 from gonogo.stacks.docker.engine import RUN
-from gonogo.stacks.docker.images import BUILT, BUILT_NAME, FROM, Image, mirror_map
+from gonogo.stacks.docker.images import BUILT, BUILT_NAME, FROM, Image, mirror_map, replaced
 from gonogo.stacks.docker.site import DockerSite
 
 BUILD_SECONDS = 1200.0
@@ -86,14 +86,14 @@ class Builder:
             return {}  # Compose says so, in its own words
         text = plain(text) if text is not None else path.read_text()
         mirrors, stages = mirror_map(), set(STAGE.findall(text))
-        bases = {at["image"] for at in FROM.finditer(text)} - stages
-        replaced = {base: mirrors[base] for base in bases if base in mirrors}
-        for base in replaced:
-            self.site.images.find(base, deadline)
-        if not replaced:
+        bases = {at["image"]: replaced(at["image"], mirrors) for at in FROM.finditer(text) if at["image"] not in stages}
+        elsewhere = {base: real for base, real in bases.items() if real != base}
+        if not elsewhere:
             return {}
+        for base in elsewhere:
+            self.site.images.find(base, deadline)
         rewritten = self.site.scratch / f"{name}.Dockerfile"
-        rewritten.write_text(FROM.sub(lambda at: at["before"] + replaced.get(at["image"], at["image"]), text))
+        rewritten.write_text(FROM.sub(lambda at: at["before"] + elsewhere.get(at["image"], at["image"]), text))
         return {"dockerfile": doubled(str(rewritten))}
 
 
