@@ -41,9 +41,9 @@ class ContainerSpec(Spec):
     memory: Bytes | None = None  # and no swap beyond it
     cpus: float | None = Field(default=None, gt=0)
     processes: int | None = Field(default=None, gt=0)
-    tmpfs: dict[Inside, Bytes] = Field(default_factory=dict)  # path → size; where the data lie, they survive a kill
-    volumes: dict[str, Inside] = Field(default_factory=dict)  # name → path; empty at first, gone with the run
-    files: dict[str, Inside] = Field(default_factory=dict)  # file or folder beside the stack file → path; read-only
+    tmpfs: dict[Inside, Bytes] = Field(default_factory=dict)  # path → size; in memory, empty at every start
+    volumes: dict[str, Inside] = Field(default_factory=dict)  # name → path; empty at first, survives a kill, gone with the run
+    files: dict[str, Inside] = Field(default_factory=dict)  # file or folder, counted from the stack file → path of its copy
     pull: PullPolicy = "missing"
     health: HealthSpec | None = None
 

@@ -38,7 +38,7 @@ class DockerDisk:
     def fill(self) -> int:
         """Take every byte that is free; returns how many. Raises StackError for a disk without a limit."""
         path = f"{FOLDER}/{BALLAST}"
-        return int(self._run(f"dd if=/dev/zero of={path} bs=1M 2>/dev/null; stat -c %s {path}"))
+        return int(self._run(f"cat /dev/zero >>{path} 2>/dev/null; stat -c %s {path}"))
 
     def release(self) -> None:
         """Give back what `fill` took. Safe to call twice."""

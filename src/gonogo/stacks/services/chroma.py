@@ -18,6 +18,7 @@ from gonogo.core.errors import MissingCapability, UsageError
 from gonogo.spec.base import Bytes, Spec
 from gonogo.stacks.chroma import HEARTBEAT, KIND, Place
 from gonogo.stacks.docker.box import Definition
+from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.storage import make_volume, remove_volume
@@ -55,6 +56,7 @@ class ChromaParameters(Spec):
     image: str = "chromadb/chroma:1.5.9"
     bindir: str | None = None  # embedded: the folder of the `chroma` program, or an environment that holds it
     disk: Bytes | None = None  # embedded: the most that its data may take, on a mount of that size
+    container: ContainerSpec = UNLIMITED  # docker
     url: str | None = None  # external
     tenant: str = "default_tenant"
     database: str = "default_database"
@@ -102,7 +104,8 @@ class DockerChroma(DockerHttp):
         self._site_of_volume = site
         definition = Definition(
             service=declared.name, image=image.id, port=image.ports[0] if image.ports else PORT, alias=declared.name,
-            environment=QUIET, mounts={self.volume: (DATA, "rw")},
+            environment=QUIET, mounts={self.volume: (DATA, "rw")}, container=declared.parameters.container,
+            folder=declared.folder,
         )  # fmt: skip
         life = Life(ready=HEARTBEAT, start_seconds=START_SECONDS, stop_grace_seconds=STOP_SECONDS)
         super().__init__(name=declared.name, kind=KIND, site=site, definition=definition, life=life)
@@ -160,7 +163,7 @@ class ChromaKind:
 
     def docker(self, declared: Declared, site: DockerSite) -> Started:
         """Start a container of the image, its data in a volume."""
-        image = site.images.find(declared.parameters.image, site.deadline)
+        image = site.images.find(declared.parameters.image, site.deadline, declared.parameters.container.pull)
         service = DockerChroma(declared, image, site)
         try:
             kept = site.template.volumes.get(declared.name) if site.template else None
