@@ -42,8 +42,8 @@ class ContainerSpec(Spec):
     cpus: float | None = Field(default=None, gt=0)
     processes: int | None = Field(default=None, gt=0)
     tmpfs: dict[Inside, Bytes] = Field(default_factory=dict)  # path → size; in memory, empty at every start
-    volumes: dict[str, Inside] = Field(default_factory=dict)  # name → path; empty at first, survives a kill, gone with the run
-    files: dict[str, Inside] = Field(default_factory=dict)  # file or folder, counted from the stack file → path of its copy
+    volumes: dict[str, Inside] = Field(default_factory=dict)  # name → path; empty at first, it survives a kill
+    files: dict[str, Inside] = Field(default_factory=dict)  # beside the stack file → path of the copy inside
     pull: PullPolicy = "missing"
     health: HealthSpec | None = None
 
