@@ -37,6 +37,7 @@ def seed_stores(url: str, settings: PersonalSettings, *, corpus: Path | None, fi
     sources = [*(_corpus(corpus) if corpus else ()), *_filler(filler)]
     with psycopg.connect(url) as connection:
         connection.execute("SET statement_timeout = 0")
+        connection.execute("SET idle_in_transaction_session_timeout = 0")  # while Chroma stores
         known = {row[0] for row in connection.execute("SELECT id FROM documents")}
         fresh = [one for one in sources if one.id not in known]
         stored = _stored(connection, fresh)
