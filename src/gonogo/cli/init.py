@@ -18,6 +18,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--out", type=FILE, default=Path("stack.yaml"), show_default=True, help="Where to write the stack file.")
 @click.option("--name", help="Name of the stack; default: that of the Compose project.")
 @click.option("--app", "application", metavar="SERVICE", help="The Compose service that is the application.")
+@click.option("--as-is", is_flag=True, help="The stack runs the Compose project itself, on docker.")
 @click.option("--external", is_flag=True, help="For something that already runs: it is only read.")
 @click.option("--url", help="With --external: where the application answers.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
@@ -32,6 +33,8 @@ def command(out: Path, force: bool, **given: Any) -> None:
 
     if given["compose"] is None and not given["external"]:
         raise UsageError("init needs --from-compose FILE, or --external for something that already runs")
+    if given["as_is"] and (given["external"] or given["compose"] is None):
+        raise UsageError("--as-is goes with --from-compose, and not with --external")
     if given["url"] and not given["external"]:
         raise UsageError("--url goes with --external")
     if out.exists() and not force:

@@ -92,3 +92,19 @@ def test_a_draft_that_the_loader_would_refuse_is_not_written(tmp_path: Path) -> 
     with pytest.raises(HarnessError, match="nonsense"):
         write(made, tmp_path / "stack.yaml", force=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_as_is_names_the_services_of_the_project_and_translates_nothing(tmp_path: Path) -> None:
+    project = Path(__file__).parents[2] / "projects" / "reference" / "docker-compose.yml"
+    out = tmp_path / "stack.yaml"
+    done = init("--from-compose", project, "--as-is", "--out", out)
+    assert done.exit_code == 0, done.output
+    spec = load(out, StackSpec).spec
+    assert {name: one.compose for name, one in spec.services.items()} == {
+        "db": "db", "cache": "cache", "llm": None, "app": "app",
+    }  # fmt: skip
+    assert spec.compose is not None
+    assert (out.parent / spec.compose.file[0]).resolve() == project
+    assert "POSTGRES" not in out.read_text()
+    wrong = init("--external", "--as-is", "--out", tmp_path / "other.yaml")
+    assert wrong.exit_code == 2

@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from gonogo.core.errors import HarnessError, SpecError, UsageError
-from gonogo.engine.init.compose import read_compose
+from gonogo.engine.init.as_is import compose_line, services_as_is
+from gonogo.engine.init.compose import ComposeProject, read_compose
 from gonogo.engine.init.contract import contract_lines
 from gonogo.engine.init.openapi import read_openapi
 from gonogo.engine.init.proposal import Confidence, Proposal, Proposed, propose
@@ -45,6 +46,7 @@ class Wanted:
     application: str | None = None  # the Compose service that is the application
     external: bool = False
     url: str | None = None
+    as_is: bool = False  # the stack file runs the Compose project itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ def draft(wanted: Wanted) -> Draft:
     proposed = propose(read_openapi(wanted.openapi)) if wanted.openapi else Proposed()
     ready = proposed.requests.get("ready")
     path = str(ready.spec["request"]).partition(" ")[2] if ready and ready.confidence is Confidence.SURE else ""
-    found = services_of(project, out=wanted.out, application=wanted.application, ready=path) if project else None
+    found = _services(project, wanted, path) if project else None
     if found and found.health_path and not (ready and ready.confidence is Confidence.SURE):
         spec, remarks = {"request": f"GET {found.health_path}"}, ("the path of the Compose file's health check",)
         proposed.requests["ready"] = Proposal(
@@ -85,8 +87,16 @@ def draft(wanted: Wanted) -> Draft:
         pair("stack", name),
     ]
     middle = ["runtime: external  # only read"] if wanted.external else []
+    if wanted.as_is and project:
+        middle.append(compose_line(project, wanted.out))
     lines = [*head, *middle, "services:", *services, *contract]
     return Draft(text="\n".join(lines) + "\n" + AFTER, needs=needs, secrets=secrets, todo=tuple(todo))
+
+
+def _services(project: ComposeProject, wanted: Wanted, ready: str) -> Services:
+    if wanted.as_is:
+        return services_as_is(project, application=wanted.application, ready=ready)
+    return services_of(project, out=wanted.out, application=wanted.application, ready=ready)
 
 
 def write(made: Draft, out: Path, *, force: bool) -> None:
