@@ -229,6 +229,8 @@ def _measured(
 
         apply_sql(inputs.options.sql_defect, stack, facts, Deadline.after(STACK_START_S, interruption))
         facts = discover(stack)
+    for problem in facts.problems:
+        services.progress(f"not found out: {problem}")
     directory.write(FACTS, facts.to_json())
     context = _judging_context(inputs, directory.run_id, runtime=stack.runtime, facts=facts)
     directory.write(CONTEXT, context.to_json())

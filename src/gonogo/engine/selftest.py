@@ -127,7 +127,8 @@ def _run_cases(ground: Ground, cases: Sequence[Case]) -> tuple[Row, ...]:
             rows[case.folder] = _row(ground, case)
     for case in cases:
         if rows[case.folder].undecided:
-            rows[case.folder] = _row(ground, replace(case, attempt=2))
+            again = _row(ground, replace(case, attempt=2))
+            rows[case.folder] = again if again.counts else rows[case.folder]  # interrupted: the first one stays
     return tuple(rows[case.folder] for case in cases)
 
 

@@ -29,6 +29,8 @@ class StackSummary:
     images: dict[str, str]
     versions: dict[str, str]
     data_size: dict[str, Any]  # {"bytes": …, "rows": {table: n}}
+    problems: tuple[str, ...] = ()  # what could not be found out of it
+    left_out: tuple[str, ...] = ()  # optional services that did not run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

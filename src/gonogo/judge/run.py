@@ -123,6 +123,8 @@ def _stack(context: JudgingContext, facts: dict[str, Any]) -> StackSummary:
         images=facts.get("images", {}),
         versions=facts.get("versions", {}),
         data_size={"bytes": facts.get("data_size_bytes"), "rows": rows},
+        problems=tuple(facts.get("problems", ())),
+        left_out=tuple(facts.get("left_out", ())),
     )
 
 

@@ -120,6 +120,8 @@ def _head(page: Page, judgement: Judgement) -> None:
     if judgement.valid_until:
         scope.append(f"holds until {view.instant(judgement.valid_until)}")
     page.line(page.text((dot.join(scope), "dim")))
+    for label, text in view.gaps(judgement):
+        page.line(on_one_line(f"{label.lower()}: {text}"))
 
 
 def _banner(page: Page, judgement: Judgement) -> None:

@@ -142,6 +142,12 @@ def data_size(judgement: Judgement) -> str:
     return "; ".join(parts) or "unknown"
 
 
+def gaps(judgement: Judgement) -> list[tuple[str, str]]:
+    """What of the stack was not there or could not be found out, as label and text; nothing where that is nothing."""
+    found = (("Without", ", ".join(judgement.stack.left_out)), ("Not found out", "; ".join(judgement.stack.problems)))
+    return [(label, text) for label, text in found if text]
+
+
 def scope(judgement: Judgement) -> list[tuple[str, str]]:
     """What the verdict is about, as label and text."""
     commit, until = judgement.commit, judgement.valid_until
@@ -149,6 +155,7 @@ def scope(judgement: Judgement) -> list[tuple[str, str]]:
         ("Stack", f"{judgement.stack.name} on {judgement.stack.runtime}"),
         ("Commit", short_commit(commit)),
         ("Data", data_size(judgement)),
+        *gaps(judgement),
         ("Suite", judgement.suite or "none"),
         ("Policy", judgement.policy or "none"),
         ("Started", instant(judgement.started_at)),

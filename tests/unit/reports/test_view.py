@@ -87,3 +87,20 @@ def test_every_format_shows_a_run_that_was_killed_at_once(name: str, tmp_path: P
     (tmp_path / "events.ndjson").write_text("")
     text = FORMATS.load(name).render(json.loads(judgement_bytes(judge(tmp_path))))
     assert "the run ended before a plan was made" in text
+
+
+def test_what_could_not_be_found_out_of_the_stack_stands_in_every_report(tmp_path: Path) -> None:
+    path = runs.write_go(tmp_path / "go")
+    facts = json.loads((path / "facts.json").read_text())
+    problem = "table passages of the stack file does not exist"
+    (path / "facts.json").write_text(json.dumps({**facts, "problems": [problem], "left_out": ["cache"]}))
+    judged = judge(path)
+
+    assert (judged.stack.problems, judged.stack.left_out) == ((problem,), ("cache",))
+    assert view.gaps(judged) == [("Without", "cache"), ("Not found out", problem)]
+    for name in ("html", "junit", "markdown"):
+        assert problem in FORMATS.load(name).render(json.loads(judgement_bytes(judged))), name
+
+
+def test_a_stack_without_gaps_says_nothing_of_them(judgement: Judgement) -> None:
+    assert view.gaps(judgement) == []
