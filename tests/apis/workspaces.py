@@ -19,6 +19,7 @@ app = FastAPI(title="workspaces")
 library = Library()
 passwords = dict(pair.split("=") for pair in os.environ["PASSWORDS"].split(","))
 good_for = int(os.environ.get("TOKEN_USES", "5"))
+open_doors = bool(os.environ.get("OPEN_DOORS"))  # a defect: any token opens every workspace
 uses: dict[str, int] = {}
 owners: dict[str, str] = {}
 made: dict[str, int] = {"logins": 0, "workspaces": 0, "removed": 0}
@@ -75,7 +76,7 @@ def member(workspace: str, token: Annotated[str, Depends(OAuth2PasswordBearer(to
     if uses.get(token, 0) <= 0:
         raise HTTPException(401, "unknown or used up token")
     uses[token] -= 1
-    if owners[token] != workspace:
+    if owners[token] != workspace and not open_doors:
         raise HTTPException(403, "another workspace")
     return workspace
 

@@ -17,7 +17,7 @@ from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
 from gonogo.probes._isolation_ways import Found, attempt
 from gonogo.stacks.context import Context
-from gonogo.stacks.contract import Answer, Application, application_of
+from gonogo.stacks.contract import Answer, Application, Who, application_of
 from gonogo.stacks.interfaces import Role
 
 MARKER = "gonogo-canary-"
@@ -39,6 +39,15 @@ class Canary:
     def in_text(self, text: str) -> bool:
         """Whether an answer shows this canary."""
         return self.token in text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Somebody who looks for a canary: a tenant in its own place, or one that names the owner's with its own proofs."""
+
+    name: str
+    who: Who
+    trespasses: bool = False  # then a refusal is an answer
 
 
 def through_api(context: Context, ways: Sequence[str]) -> list[Found]:
@@ -116,47 +125,48 @@ def _leftovers(context: Context) -> list[tuple[str, str]]:
 
 
 def _by_search(application: Application, canaries: Sequence[Canary]) -> Found:
-    def seen(reader: str, canary: Canary) -> bool:
-        found = application.search(reader, f"{canary.question} {canary.token}", K)
-        _answered(found.answer)
+    def seen(reader: Reader, canary: Canary) -> bool:
+        found = application.search(reader.who, f"{canary.question} {canary.token}", K)
+        _answered(found.answer, refusal_is_fine=reader.trespasses)
         return any(hit.document == canary.id or canary.in_text(hit.text) for hit in found.hits)
 
-    return _everybody("search", canaries, seen, "finds {owner}'s canary by search")
+    return _everybody("search", application, canaries, seen, "finds {owner}'s canary by search")
 
 
 def _by_chat(application: Application, canaries: Sequence[Canary]) -> Found:
-    def seen(reader: str, canary: Canary) -> bool:
+    def seen(reader: Reader, canary: Canary) -> bool:
         # The question does not hold the token: an answer that repeats the question is no leak.
-        said = application.chat(reader, f"{MARKER}{canary.nonce}-{reader}-{canary.tenant}", canary.question)
-        _answered(said.answer)
+        session = f"{MARKER}{canary.nonce}-{reader.name.replace(' ', '-')}-{canary.tenant}"
+        said = application.chat(reader.who, session, canary.question)
+        _answered(said.answer, refusal_is_fine=reader.trespasses)
         return canary.id in said.sources or canary.in_text(said.text)
 
-    return _everybody("chat", canaries, seen, "is told {owner}'s canary in a chat")
+    return _everybody("chat", application, canaries, seen, "is told {owner}'s canary in a chat")
 
 
 def _by_document(application: Application, canaries: Sequence[Canary]) -> Found:
-    def seen(reader: str, canary: Canary) -> bool:
-        answer = application.document(reader, canary.id)
+    def seen(reader: Reader, canary: Canary) -> bool:
+        answer = application.document(reader.who, canary.id)
         _answered(answer, refusal_is_fine=True)
         return answer.ok and canary.in_text(answer.text)
 
-    return _everybody("document", canaries, seen, "reads {owner}'s canary by its id")
+    return _everybody("document", application, canaries, seen, "reads {owner}'s canary by its id")
 
 
 def _by_delete(application: Application, canaries: Sequence[Canary]) -> Found:
     """Others delete first, then the owner looks: what is still there could not be deleted."""
 
-    def gone(reader: str, canary: Canary) -> bool:
-        _answered(application.delete(reader, canary.id), refusal_is_fine=True)
+    def gone(reader: Reader, canary: Canary) -> bool:
+        _answered(application.delete(reader.who, canary.id), refusal_is_fine=True)
         return not _owner_has(application, canary)
 
     return _attacks("delete", application, canaries, gone, "deletes {owner}'s canary by its id")
 
 
 def _by_overwrite(application: Application, canaries: Sequence[Canary]) -> Found:
-    def changed(reader: str, canary: Canary) -> bool:
+    def changed(reader: Reader, canary: Canary) -> bool:
         text = f"Overwritten by {MARKER}{canary.nonce}."
-        _answered(application.ingest(reader, canary.id, "Overwritten", text), refusal_is_fine=True)
+        _answered(application.ingest(reader.who, canary.id, "Overwritten", text), refusal_is_fine=True)
         return not _owner_has(application, canary)
 
     return _attacks("overwrite", application, canaries, changed, "overwrites {owner}'s canary by its id")
@@ -171,32 +181,42 @@ WAYS: dict[str, Callable[[Application, Sequence[Canary]], Found]] = {
 }
 
 
-def _everybody(way: str, canaries: Sequence[Canary], seen: Callable[[str, Canary], bool], leak: str) -> Found:
+def _readers(application: Application, canaries: Sequence[Canary], owner: str) -> Iterator[Reader]:
+    """Every other tenant; where tenants have names in paths, bodies or headers, also in the owner's place."""
+    for name in (canary.tenant for canary in canaries if canary.tenant != owner):
+        yield Reader(name=name, who=name)
+        if (intruder := application.callers.trespassing(name, owner)) is not None:
+            yield Reader(name=f"{name} in {owner}'s place", who=intruder, trespasses=True)
+
+
+def _everybody(
+    way: str, application: Application, canaries: Sequence[Canary], seen: Callable[[Reader, Canary], bool], leak: str
+) -> Found:
     """Every owner looks for its own canary, which must work, and everybody else for it, which must not."""
     for canary in canaries:
-        if not seen(canary.tenant, canary):
+        if not seen(Reader(name=canary.tenant, who=canary.tenant), canary):
             raise NotMeasurable(f"{canary.tenant} does not find its own canary, so a leak could not be seen")
     tried, leaks = 0, []
     for canary in canaries:
-        for reader in (other.tenant for other in canaries if other.tenant != canary.tenant):
+        for reader in _readers(application, canaries, canary.tenant):
             tried += 1
             if seen(reader, canary):
-                leaks.append(f"{reader} {leak.format(owner=canary.tenant)}")
+                leaks.append(f"{reader.name} {leak.format(owner=canary.tenant)}")
     return Found(way=way, tried=tried, controls=len(canaries), leaks=tuple(leaks))
 
 
 def _attacks(
-    way: str, application: Application, canaries: Sequence[Canary], harmed: Callable[[str, Canary], bool], leak: str
+    way: str, application: Application, canaries: Sequence[Canary], harmed: Callable[[Reader, Canary], bool], leak: str
 ) -> Found:
     tried, leaks, controls = 0, [], 0
     for canary in canaries:
         if not _owner_has(application, canary):
             continue  # an earlier attack got it; that one is reported
         controls += 1
-        for reader in (other.tenant for other in canaries if other.tenant != canary.tenant):
+        for reader in _readers(application, canaries, canary.tenant):
             tried += 1
             if harmed(reader, canary):
-                leaks.append(f"{reader} {leak.format(owner=canary.tenant)}")
+                leaks.append(f"{reader.name} {leak.format(owner=canary.tenant)}")
                 break  # nothing is left to harm
     return Found(way=way, tried=tried, controls=controls, leaks=tuple(leaks))
 

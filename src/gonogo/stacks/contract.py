@@ -26,6 +26,7 @@ TIMEOUT_SECONDS = 10.0
 LONGEST_PATIENCE_SECONDS = 5.0  # how long a 429 that gonogo earned itself is waited for
 KEEPALIVE_SECONDS = 1.0  # shorter than any server's own: a connection is not used in the instant it is closed
 UNAUTHORIZED = 401
+Who = str | Identity | None  # a tenant, somebody in particular, or anybody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +160,7 @@ class Application:
         self,
         name: str,
         *,
-        tenant: str | None = None,
+        tenant: Who = None,
         headers: Mapping[str, str] | None = None,
         patient: bool = True,
         timeout_seconds: float | None = None,
@@ -172,7 +173,7 @@ class Application:
         """
         spec = self.spec(name)
         try:
-            caller = self.callers.of(tenant)
+            caller = tenant if isinstance(tenant, Identity) else self.callers.of(tenant)
         except LoginFailed as error:
             if error.answer.ok:
                 raise
@@ -196,7 +197,7 @@ class Application:
         return min(_retry_after(answer), LONGEST_PATIENCE_SECONDS)
 
     def search(
-        self, tenant: str | None, query: str, k: int = 10, *, patient: bool = True, timeout_seconds: float | None = None
+        self, tenant: Who, query: str, k: int = 10, *, patient: bool = True, timeout_seconds: float | None = None
     ) -> SearchAnswer:
         """Search as a tenant. Raises NotMeasurable when a success does not hold what the contract says."""
         answer = self.call("search", tenant=tenant, patient=patient, timeout_seconds=timeout_seconds, query=query, k=k)
@@ -208,7 +209,7 @@ class Application:
 
     def chat(
         self,
-        tenant: str | None,
+        tenant: Who,
         session: str,
         message: str,
         *,
@@ -230,7 +231,7 @@ class Application:
 
     def ingest(
         self,
-        tenant: str | None,
+        tenant: Who,
         id: str,  # noqa: A002 - as in stack files
         title: str,
         text: str,
@@ -244,11 +245,11 @@ class Application:
         """The id under which a successful ingest stored its document."""
         return id_in(self.spec("ingest"), answer, asked)
 
-    def document(self, tenant: str | None, id: str, *, patient: bool = True) -> Answer:  # noqa: A002 - as in stack files
+    def document(self, tenant: Who, id: str, *, patient: bool = True) -> Answer:  # noqa: A002 - as in stack files
         """Fetch a document."""
         return self.call("document", tenant=tenant, patient=patient, id=id)
 
-    def delete(self, tenant: str | None, id: str, *, patient: bool = True) -> Answer:  # noqa: A002 - as in stack files
+    def delete(self, tenant: Who, id: str, *, patient: bool = True) -> Answer:  # noqa: A002 - as in stack files
         """Delete a document."""
         return self.call("delete", tenant=tenant, patient=patient, id=id)
 

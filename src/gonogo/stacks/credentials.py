@@ -120,13 +120,41 @@ class Credentials:
         plain = self._plain_variables(like, spec)
         return self._proven(replace(base, headers=headers), _spoilt(auth), plain, lambda _login: _nonsense())
 
+    def trespassing(self, reader: str, place: str) -> Identity | None:
+        """A tenant with its own proofs and another one's name in paths, bodies and headers; None where none has a name.
+
+        Where tenants are told apart by their proofs alone there is no other place to ask in.
+        """
+        theirs, ours = self._tenant(place), self._tenant(reader)
+        proven = self._auth(ours) is not None or _referring(ours.headers) or self._secret_variables(ours)
+        names = {
+            name: self._resolve(theirs.variables[name])
+            for name in set(theirs.variables) - self._secret_variables(theirs)
+        }
+        headers = {
+            name: self._resolve(theirs.headers[name]) for name in set(theirs.headers) - _referring(theirs.headers)
+        }
+        if not proven or not (names or headers):
+            return None
+        caller = self.of(reader)
+        captured = self.keyring.variables(place)
+        variables = {**caller.variables, **captured, **names}
+        if variables == caller.variables and headers.items() <= caller.headers.items():
+            return None
+        return replace(caller, variables=variables, headers={**caller.headers, **headers})
+
     def renewed(self, identity: Identity) -> Identity | None:
         """The same caller after another login; None for one that does not log in. Raises LoginFailed."""
         if identity.who is None or identity.token is None:
             return None
         spec = self._contract.rate_limited if identity.who == LIMITED else self._tenant(identity.who)
         assert spec is not None
-        return self._identity(identity.who, spec, instead_of=identity.token)
+        made = self._identity(identity.who, spec, instead_of=identity.token)
+        auth = self._auth(spec)
+        if auth is None or auth.login is None:
+            return made
+        fresh = {auth.login.header: made.headers[auth.login.header]}
+        return replace(identity, headers={**identity.headers, **fresh}, token=made.token)
 
     def secrets_of(self, tenant: str) -> dict[str, str]:
         """What must not be seen of a tenant's credentials, by where it stands; no login is made for it."""
