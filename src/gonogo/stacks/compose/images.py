@@ -40,7 +40,7 @@ class Builder:
             self._build(built, tags, deadline.within(BUILD_SECONDS))
         found = {}
         for name, one in services.items():
-            image = self.site.images.find(tags.get(name) or plain(one["image"]), deadline)
+            image = self.site.images.find(tags.get(name) or familiar(plain(one["image"])), deadline)
             if name in built:
                 folder = Path(plain(built[name].get("context", ""))).name
                 image = _said(image, f"built from {folder} by Compose")
@@ -95,6 +95,15 @@ class Builder:
         rewritten = self.site.scratch / f"{name}.Dockerfile"
         rewritten.write_text(FROM.sub(lambda at: at["before"] + elsewhere.get(at["image"], at["image"]), text))
         return {"dockerfile": doubled(str(rewritten))}
+
+
+def familiar(name: str) -> str:
+    """An image's name as mirror maps have it, without what Docker adds by itself.
+
+    >>> familiar("docker.io/library/redis:7"), familiar("docker.io/pgvector/pgvector:pg17"), familiar("quay.io/a/b")
+    ('redis:7', 'pgvector/pgvector:pg17', 'quay.io/a/b')
+    """
+    return name.removeprefix("docker.io/").removeprefix("library/")
 
 
 def _said(image: Image, words: str) -> Image:

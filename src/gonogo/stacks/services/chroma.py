@@ -17,6 +17,9 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, UsageError
 from gonogo.spec.base import Bytes, Spec
 from gonogo.stacks.chroma import HEARTBEAT, KIND, Place
+from gonogo.stacks.compose.member import Member, Written, only
+from gonogo.stacks.compose.rewrite import Reached
+from gonogo.stacks.compose.web import ComposeHttp
 from gonogo.stacks.docker.box import Definition
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
@@ -120,6 +123,15 @@ class DockerChroma(DockerHttp):
         remove_volume(self._site_of_volume, self.volume)
 
 
+class ComposeChroma(ComposeHttp):
+    """Implements VectorStore for the one of a Compose project."""
+
+    def __init__(self, declared: Declared, member: Member) -> None:
+        self.place = place_of(declared.parameters, member.site.references.resolve)
+        life = Life(ready=HEARTBEAT, start_seconds=START_SECONDS, stop_grace_seconds=member.stop_grace_seconds)
+        super().__init__(member, kind=KIND, life=life, asks_ready=True, source=None)
+
+
 class ExternalChroma(ExternalHttp):
     """Implements VectorStore for asking."""
 
@@ -176,6 +188,21 @@ class ChromaKind:
         return Started(
             service=service, close=service.close, image=image.evidence,
             references=references_of(service.inside["url"]), outside=references_of(service.url),
+        )  # fmt: skip
+
+    def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:  # noqa: ARG002 - a protocol
+        """Its port; a data folder of the user's is not for us."""
+        only(declared.name, declared.parameters, ("tenant", "database", "headers"))
+        return Reached(port=written.port(PORT), data=(DATA, "/chroma/chroma"))
+
+    def compose(self, declared: Declared, member: Member) -> Started:
+        """Wait until its heart beats."""
+        service = ComposeChroma(declared, member)
+        service.start(member.site.deadline)
+        return Started(
+            service=service, close=lambda: None, image=member.written.image.evidence,
+            references={**references_of(f"http://{member.written.name}:{member.port}"), **member.references()},
+            outside=references_of(service.url),
         )  # fmt: skip
 
     def external(self, declared: Declared, site: ExternalSite) -> Started:
