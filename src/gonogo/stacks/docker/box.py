@@ -368,7 +368,8 @@ def run_to_end(site: DockerSite, definition: Definition, deadline: Deadline) -> 
     box = Box(site, definition)
     try:
         box.start()
-        deadline.poll(lambda: not box.is_running(), every_seconds=POLL_SECONDS, what=f"{definition.service} ends")
+        # One question that is answered at the end: asking again and again would take the engine a processor.
+        waited(box.container.wait, deadline, definition.service)
         return box.exit_code(), box.log_text()
     finally:
         box.remove()
