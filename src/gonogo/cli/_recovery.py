@@ -17,6 +17,8 @@ def tell(found: Recovery, verb: str) -> None:
     """One line for each thing done; exits with 4 when something is left."""
     for line in found.undone:
         click.echo(f"{verb} {line}")
+    for line in found.settled:
+        click.echo(f"nothing to undo of {line}")
     for line in found.problems:
         click.echo(f"gonogo: {line}", err=True)
     if found.living:

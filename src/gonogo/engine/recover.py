@@ -21,6 +21,7 @@ class Recovery:
     runs: list[str] = field(default_factory=list)  # dead runs that were dealt with
     living: list[str] = field(default_factory=list)  # runs that go on and were left alone
     undone: list[str] = field(default_factory=list)  # one sentence each
+    settled: list[str] = field(default_factory=list)  # what there was nothing to undo of, and why
     problems: list[str] = field(default_factory=list)  # what could not be undone
 
 
@@ -67,15 +68,18 @@ def _clean_run(run: PastRun, found: Recovery) -> bool:
     return not left and not run.open_records()
 
 
-def _undo(run: PastRun, record: UndoRecord, found: Recovery, undo: Callable[[UndoRecord], None]) -> None:
+def _undo(run: PastRun, record: UndoRecord, found: Recovery, undo: Callable[[UndoRecord], str | None]) -> None:
     what = f"run {run.identity.run_id}: {record.kind} {_words(record)}"
     try:
-        undo(record)
+        nothing = undo(record)
     except Exception as error:  # noqa: BLE001 - one record that cannot be undone must not keep the others from it
         found.problems.append(f"{what}: {str(error) or type(error).__name__}")
         return
     run.mark_undone(record)
-    found.undone.append(what)
+    if nothing:
+        found.settled.append(f"{what}: {nothing}")
+    else:
+        found.undone.append(what)
 
 
 def _words(record: UndoRecord) -> str:

@@ -50,8 +50,8 @@ class Fault(Protocol):
     def inject(self, context: Context, parameters: Any) -> Injected:
         """Record the undo intent, break something, prove that it is broken. Raises FaultDidNotLand."""
 
-    def undo(self, context: Context | None, data: dict[str, Any]) -> None:
-        """Heal from an undo record alone, after a killed run. Idempotent."""
+    def undo(self, context: Context | None, data: dict[str, Any]) -> str | None:
+        """Heal from an undo record alone, after a killed run. Idempotent. A text says why nothing was to be done."""
 
 
 def unhurried(context: Context) -> Context:

@@ -66,8 +66,9 @@ class DiskFull:
             full.proof = f"{format_bytes(taken)} taken, {format_bytes(disk.free_bytes())} left; {refusal}"
         return full
 
-    def undo(self, context: Context | None, data: dict[str, Any]) -> None:
+    def undo(self, context: Context | None, data: dict[str, Any]) -> str:  # noqa: ARG002 - the protocol's
         """Nothing: the disk belongs to the run that was killed, and `clean` unmounts it."""
+        return "the disk was that run's own; `clean` unmounts it"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -70,8 +70,9 @@ class PoolExhausted:
             )
         return held
 
-    def undo(self, context: Context | None, data: dict[str, Any]) -> None:
+    def undo(self, context: Context | None, data: dict[str, Any]) -> str:  # noqa: ARG002 - the protocol's
         """Nothing: the connections ended with the process that held them."""
+        return "the connections ended with the process that held them"
 
 
 @dataclass(slots=True, kw_only=True)

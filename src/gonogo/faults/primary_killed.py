@@ -73,12 +73,14 @@ class PrimaryKilled:
             )
         return killed
 
-    def undo(self, context: Context | None, data: dict[str, Any]) -> None:  # noqa: ARG002 - the protocol's
+    def undo(self, context: Context | None, data: dict[str, Any]) -> str | None:  # noqa: ARG002 - the protocol's
         """Both servers belong to the run that was killed, and `clean` ends what is left of them; others are healed."""
-        if "hook" in data:
-            from gonogo.faults._hooked import undo  # noqa: PLC0415 - needs the driver
+        if "hook" not in data:
+            return "its servers were that run's own; `clean` ends what is left of them"
+        from gonogo.faults._hooked import undo  # noqa: PLC0415 - needs the driver
 
-            undo(data)
+        undo(data)
+        return None
 
 
 @dataclass(slots=True, kw_only=True)

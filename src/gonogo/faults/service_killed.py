@@ -55,8 +55,9 @@ class ServiceKilled:
             killed.proof = f"{service.name}: {proof.sentence} and its port refuses connections"
         return killed
 
-    def undo(self, context: Context | None, data: dict[str, Any]) -> None:
+    def undo(self, context: Context | None, data: dict[str, Any]) -> str:  # noqa: ARG002 - the protocol's
         """Nothing: the service belongs to the run that was killed, and `clean` ends what is left of it."""
+        return "the service was that run's own; `clean` ends what is left of it"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gonogo.engine.recover import clean
+from gonogo.cli._recovery import tell
+from gonogo.engine.recover import clean, heal
 from gonogo.rundir.state import RunIdentity, RunState
 
 
@@ -33,6 +34,20 @@ def test_a_run_that_was_killed_while_the_model_was_away_is_forgotten(tmp_path: P
     found = clean()
     assert (found.problems, len(found.undone)) == ([], 1)
     assert clean().runs == []
+
+
+@pytest.mark.parametrize("fault", ["primary_killed", "service_killed", "pool_exhausted", "disk_full"])
+def test_what_died_with_its_run_is_not_said_to_be_healed(
+    fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_dead_run(tmp_path, f"fault:{fault}")
+    found = heal()
+    assert (found.problems, found.undone, len(found.settled)) == ([], [], 1)
+    assert heal().runs == []
+    with pytest.raises(SystemExit):
+        tell(found, "healed")
+    assert "nothing to undo of run 20261124-000000-dead00: fault:" in (said := capsys.readouterr().out)
+    assert "healed" not in said
 
 
 def test_a_record_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
