@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.func.cli.gonogo import gonogo
 
 from gonogo.engine.init.draft import Wanted, draft, validate
 from gonogo.spec.contract import ContractSpec
@@ -77,3 +78,48 @@ def test_a_login_and_tenants_in_the_path_are_found(tmp_path: Path, monkeypatch: 
     assert contract.tenants["tenant-a"].variables == {
         "user": "${env.TENANT_A_USER}", "password": "${env.TENANT_A_PASSWORD}", "tenant": "tenant-a",
     }  # fmt: skip
+
+
+EDITS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {  # what a person writes into the draft, and the environment
+    "streaming": (
+        {
+            "chat": {
+                "stream": {"answer": "token", "sources": "citations", "done": "[DONE]"},
+                "answer": "$.delta",
+                "sources": "$.documents[*].id",
+            }
+        },
+        {"TENANT_A_KEY": "token-of-a-1", "TENANT_B_KEY": "token-of-b-2"},
+    ),
+    "workspaces": (
+        {"setup": ["PUT /workspaces/{tenant}"]},
+        {
+            "TENANT_A_USER": "tenant-a",
+            "TENANT_B_USER": "tenant-b",
+            "TENANT_A_PASSWORD": "pass-of-a-1",
+            "TENANT_B_PASSWORD": "pass-of-b-2",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_a_draft_fits_after_a_few_lines(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    edits, environment = EDITS[name]
+    data = yaml.safe_load(drafted(name, tmp_path, monkeypatch)[1])
+    app = yaml.safe_load((HERE / f"{name}.yaml").read_text())["services"]["app"]
+    tenants = {
+        "TOKENS": "tenant-a=token-of-a-1,tenant-b=token-of-b-2",
+        "PASSWORDS": "tenant-a=pass-of-a-1,tenant-b=pass-of-b-2",
+    }
+    data |= {
+        "runtime": "embedded",
+        "services": {"app": {**app, "workdir": str(HERE.parents[1]), "environment": tenants}},
+    }
+    for key, new in edits.items():
+        old = data["contract"].get(key)
+        data["contract"][key] = {**old, **new} if isinstance(old, dict) else new
+    (tmp_path / "stack.yaml").write_text(yaml.safe_dump(data))
+    ended = gonogo("doctor", "--stack", "stack.yaml", cwd=tmp_path, environment=environment)
+    assert ended.code == 0, ended.out + ended.err
+    assert "✓ search as tenant-b" in ended.out
