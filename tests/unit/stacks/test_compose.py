@@ -117,6 +117,19 @@ def test_texts_for_compose_have_their_dollars_doubled(tmp_path: Path) -> None:
     assert service["command"] == ["run", "$$x"]
 
 
+def test_a_health_check_is_given_time_for_the_first_start(tmp_path: Path) -> None:
+    test = ["CMD", "true"]
+    model = project(
+        {
+            "a": {"image": "a", "healthcheck": {"test": test}},
+            "b": {"image": "b", "healthcheck": {"test": test, "start_period": "5s"}},
+            "c": {"image": "c", "healthcheck": {"disable": True}},
+        }
+    )
+    made = rewritten(tmp_path, model).model["services"]
+    assert [made[name]["healthcheck"].get("start_period") for name in "abc"] == ["60s", "5s", None]
+
+
 def test_replicas_become_one(tmp_path: Path) -> None:
     model = project({"app": {"image": "a", "deploy": {"replicas": 3, "resources": {"limits": {"memory": "1"}}}}})
     made = rewritten(tmp_path, model)

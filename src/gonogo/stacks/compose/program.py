@@ -29,6 +29,7 @@ NEEDED_MAJOR = 2
 UNKNOWN = re.compile(r"unknown (shorthand )?flag|is not a docker command")  # the words of a docker without it
 LACKING = "install Docker's Compose plugin, version 2 (package docker-compose-plugin or docker-compose-v2)"
 WARNING = re.compile(r'level=warning msg="(?P<text>(?:[^"\\]|\\.)*)"')
+PROGRESS = re.compile(r"^ ?(Network|Volume|Container|Image) \S+ +\w+$")
 OUR_OWN = "the attribute `version` is obsolete"  # a remark on the user's style, not on what will run
 # What a project is called and which of its files count is the stack file's to say.
 NOT_INHERITED = (
@@ -169,6 +170,6 @@ class Compose:
 
 
 def _tail(path: Path) -> str:
-    """The end of its complaints, without its warnings."""
+    """The end of its complaints, without its warnings and without what went well."""
     lines = [line.rstrip() for line in path.read_text(errors="replace").splitlines() if line.strip()]
-    return "\n".join([line for line in lines if not WARNING.search(line)][-TAIL_LINES:])
+    return "\n".join([line for line in lines if not (WARNING.search(line) or PROGRESS.match(line))][-TAIL_LINES:])

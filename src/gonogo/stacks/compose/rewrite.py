@@ -15,6 +15,7 @@ from gonogo.stacks.docker.box import HOST, LOG_OPTIONS
 
 OWN_NETWORK = "gonogo"  # its key in the rewritten project: the network that gonogo's own containers are in
 LEAVE_OUT = "leave it out with compose: {{without: [{name}]}}"
+START_PERIOD = "60s"  # on a busy host, a first start outlasts the retries of many a health check
 PORTS_AS_WRITTEN = ("target", "protocol", "app_protocol", "name")
 
 Model = dict[str, Any]
@@ -165,6 +166,8 @@ def _service(name: str, one: Model, around: Surroundings, made: Rewritten) -> Mo
     )  # fmt: skip
     service["volumes"] = mounting.of(one.get("volumes") or [])
     service["volumes"] += [{"type": "bind", "source": each, "target": each} for each in wanted.shares]
+    if health := one.get("healthcheck"):
+        service["healthcheck"] = health if health.get("disable") else {"start_period": START_PERIOD, **health}
     if wanted.command:
         service["command"] = [doubled(word) for word in wanted.command]
     if "deploy" in one or "scale" in one:

@@ -35,6 +35,9 @@ def start_project(
         project = _running(request.spec.compose, request, site, declared, compose)
         started |= _taken_in_hand(project, request, declared)
         return ComposeStack(request=request, site=site, project=project, declared=declared, started=started, end=end)
+    except MissingCapability as error:
+        compose.close()
+        raise UnsupportedStack(str(error)) from error
     except BaseException:
         compose.close()
         raise
@@ -81,10 +84,7 @@ def _running(
     for name in named:
         kind = declared[name].kind
         assert isinstance(kind, ComposeKind)
-        try:
-            reached[name] = kind.reached(declared[name], project.written[name], site)
-        except MissingCapability as error:
-            raise UnsupportedStack(f"services.{name}: {error}") from error
+        reached[name] = kind.reached(declared[name], project.written[name], site)
         project.ports[name] = reached[name].port or 0
     project.up(reached, edited, request.deadline)
     return project
