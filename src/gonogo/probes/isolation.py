@@ -30,7 +30,8 @@ class Parameters(Spec):
     """`through: api` plants a canary document for every tenant and tries to reach it as every other tenant, by
 
     search (for its text), chat (about it), document (by its id), delete (by its id), overwrite (ingest with its id).
-    What chats store stays: contracts have no request that deletes it.
+    Where tenants have names in paths, bodies or headers, each also asks in the owner's place, with its own proofs. What
+    chats store stays: contracts have no request that deletes it.
     `through: sql` is the application's role, set up as the application sets its own transactions:
     rows (which tenants' rows are visible), no_tenant (rows visible with none, an empty or an unknown tenant), nearest
     (the captured search, by every plan), session (what is left when a transaction has ended), write (handing rows to
