@@ -21,6 +21,7 @@ class Expectation:
     """An expectation of the plan: every observation called `observation` must satisfy `matcher` `expected`.
 
     `expected` is in base units; `text` is what the user wrote. `min_n` is the smallest number of samples that counts.
+    Where the limit is an objective, `objective` names it and `claimed` is what the stack itself promises, as written.
     """
 
     observation: str
@@ -29,6 +30,8 @@ class Expectation:
     unit: str = ""
     min_n: int = 1
     text: str = ""
+    objective: str = ""
+    claimed: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from gonogo.core.finding import Expectation, Source, Waiver
@@ -93,11 +93,14 @@ class ResolvedPolicy:
     waivers: tuple[Waiver, ...]
     require: tuple[str, ...] = ()
     max_age_s: float | None = None
+    limits: dict[str, tuple[str, str]] = field(default_factory=dict)  # objective → (matcher, limit as written)
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> ResolvedPolicy:
         """The reverse of asdict."""
+        limits = {name: (matcher, written) for name, (matcher, written) in record.get("limits", {}).items()}
         typed = {
+            "limits": limits,
             "gates": tuple(Severity(gate) for gate in record["gates"]),
             "waivers": tuple(Waiver(**waiver) for waiver in record["waivers"]),
             "require": tuple(record["require"]),

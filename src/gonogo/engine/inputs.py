@@ -68,11 +68,15 @@ class Inputs:
         return self.stack.spec.protected.joined(self.policy.protected)
 
     @property
+    def claimed(self) -> dict[str, str | int | float]:
+        """What the stack itself promises."""
+        return {**self.stack.spec.objectives, **self.options.objective_changes}
+
+    @property
     def objectives(self) -> dict[str, str]:
         """Objectives as text: the stricter one of the stack's and the policy's, or the only one there is."""
         limits = self.policy.limits
-        claimed = {**self.stack.spec.objectives, **self.options.objective_changes}
-        merged = {**{name: getattr(limit, limit.matcher) for name, limit in limits.items()}, **claimed}
+        merged = {**{name: getattr(limit, limit.matcher) for name, limit in limits.items()}, **self.claimed}
         return {name: str(_stricter(name, value, limits.get(name))) for name, value in merged.items()}
 
 
@@ -181,6 +185,7 @@ def resolve_policy(policy: PolicySpec) -> ResolvedPolicy:
         waivers=waivers,
         require=policy.require,
         max_age_s=policy.max_age,
+        limits={name: (one.matcher, str(getattr(one, one.matcher))) for name, one in policy.limits.items()},
     )
 
 

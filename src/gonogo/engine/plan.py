@@ -113,7 +113,7 @@ def _item(inputs: Inputs, world: World, verification: Verification, skip: SkipRe
         gating=spec.severity in policy.gates or verification.id in policy.require,
         source=Source(file=verification.source, line=verification.loaded.document.mark(("title",)).line),
         effects=spec.effects,
-        expectations=resolved_expectations(verification, inputs.objectives),
+        expectations=_claimed(resolved_expectations(verification, inputs.objectives), inputs.claimed),
         covers=spec.covers,
         why=spec.why,
         remedy=spec.remedy,
@@ -125,6 +125,11 @@ def _item(inputs: Inputs, world: World, verification: Verification, skip: SkipRe
         unreachable=unreachable,
         reason=reason,
     )
+
+
+def _claimed(found: tuple[Expectation, ...], claims: Mapping[str, object]) -> tuple[Expectation, ...]:
+    """Expectations with what the stack itself promises: another policy can then be judged by."""
+    return tuple(replace(one, claimed=str(claims.get(one.objective, ""))) if one.objective else one for one in found)
 
 
 def resolved_expectations(verification: Verification, objectives: Mapping[str, str]) -> tuple[Expectation, ...]:

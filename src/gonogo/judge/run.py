@@ -14,6 +14,7 @@ from gonogo.core.outcome import Verdict
 from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.judge.findings import judge_item, sort_events
 from gonogo.judge.judgement import Judgement, NotProven, StackSummary
+from gonogo.judge.limits import relimited
 from gonogo.judge.scorecard import area_scores, overall_coverage, overall_score
 from gonogo.judge.verdict import rule
 from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, Logged, read_events, read_json
@@ -129,8 +130,9 @@ def _stack(context: JudgingContext, facts: dict[str, Any]) -> StackSummary:
 
 
 def _regated(item: PlanItem, policy: ResolvedPolicy) -> PlanItem:
-    """The item as another policy gates it: the plan was made by the run's own."""
-    return replace(item, gating=item.severity in policy.gates or item.id in policy.require)
+    """The item as another policy gates and limits it: the plan was made by the run's own."""
+    gating = item.severity in policy.gates or item.id in policy.require
+    return replace(item, gating=gating, expectations=tuple(relimited(one, policy) for one in item.expectations))
 
 
 def _too_old(as_of: datetime, stale_after: datetime) -> str | None:

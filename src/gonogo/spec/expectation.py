@@ -12,6 +12,7 @@ from gonogo.core.observation import Scalar
 from gonogo.core.quantity import parse_quantity
 from gonogo.spec.base import Spec
 
+OBJECTIVE = re.compile(r"\$\{objectives\.(\w+)\}")
 ORDERED = ("at_most", "at_least", "between")
 MATCHERS = (*ORDERED, "equals", "one_of", "matches", "empty", "contains")
 Written = bool | int | float | str
@@ -60,6 +61,7 @@ class ExpectationSpec(Spec):
         if self.matcher in ORDERED or self.matcher == "equals":
             values, units = _in_base_units(values, strict=self.matcher in ORDERED)
         expected: Scalar | tuple[Scalar, ...] = tuple(values) if isinstance(written, tuple) else values[0]
+        named = OBJECTIVE.fullmatch(written) if isinstance(written, str) else None
         text = " … ".join(_as_yaml(part) for part in values_as_written(parts, lookup))
         return Expectation(
             observation=observation,
@@ -68,6 +70,7 @@ class ExpectationSpec(Spec):
             unit=units.pop() if units else "",
             min_n=self.min_n,
             text=text,
+            objective=named[1] if named else "",
         )
 
 

@@ -1,0 +1,37 @@
+"""Limits of another policy, on what was measured under the run's own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gonogo.core.errors import UsageError
+from gonogo.core.finding import Expectation
+from gonogo.core.plan import ResolvedPolicy
+from gonogo.core.quantity import parse_quantity
+
+STRICTER = {"at_most": min, "at_least": max}
+
+
+def relimited(expectation: Expectation, policy: ResolvedPolicy) -> Expectation:
+    """The expectation with the stricter of the stack's own promise and the policy's limit.
+
+    As it was where it is no objective, or where neither says anything of it. Raises UsageError for limits that cannot
+    be compared with the promise.
+    """
+    matcher, limit = policy.limits.get(expectation.objective, (expectation.matcher, ""))
+    written = [text for text in (expectation.claimed, limit) if text]
+    if not expectation.objective or not written:
+        return expectation
+    name = expectation.objective
+    if matcher not in STRICTER:
+        raise UsageError(f"limits.{name} of policy {policy.name}: {matcher} tightens nothing")
+    try:
+        quantities = [parse_quantity(text) for text in written]
+    except ValueError as error:
+        raise UsageError(f"objective {name} and limits.{name} of policy {policy.name}: {error}") from None
+    units = {one.unit for one in quantities} | {expectation.unit}
+    if len(units - {""}) > 1:
+        raise UsageError(f"limits.{name} of policy {policy.name} is in another unit than what it limits")
+    strictest = STRICTER[matcher](one.value for one in quantities)
+    text = next(text for text, one in zip(written, quantities, strict=True) if one.value == strictest)
+    return replace(expectation, expected=strictest, text=text)
