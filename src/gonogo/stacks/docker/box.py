@@ -59,6 +59,7 @@ class Definition:
     container: ContainerSpec = UNLIMITED
     folder: Path = Path("/")  # the stack file's: paths of `container.files` count from it
     log_files: Sequence[str] = ()
+    task: bool = False  # runs to its end: the image's HEALTHCHECK is about the service, and would only take time
 
 
 class Box:
@@ -360,12 +361,14 @@ def _options(site: DockerSite, definition: Definition) -> dict[str, Any]:
         "shm_size": definition.shared_memory_bytes,
         **definition.container.limits(),
     }
+    if definition.task:
+        options["healthcheck"] = {"test": ["NONE"]}
     return {name: value for name, value in options.items() if value is not None}
 
 
 def run_to_end(site: DockerSite, definition: Definition, deadline: Deadline) -> tuple[int, str]:
     """Run a container to its end and remove it; returns exit code and output. Raises DeadlineExceeded, StackError."""
-    box = Box(site, definition)
+    box = Box(site, replace(definition, task=True))
     try:
         box.start()
         # One question that is answered at the end: asking again and again would take the engine a processor.
