@@ -212,7 +212,7 @@ class Stack(Protocol):
         """Replace every `${…}` reference in `text`. Raises UsageError naming an unknown one."""
 
     def scratch_postgres(self, request: ScratchRequest, deadline: Deadline) -> AbstractContextManager[PostgresServer]:
-        """A fresh server, ready for SQL, proven fresh (own system identifier, no user tables) or filled; removed on exit.
+        """A fresh server, ready for SQL, proven fresh (own system identifier, no user tables) or filled; gone on exit.
 
         Its `restart`-free life: archive_mode off, own port, own directory.
         """
