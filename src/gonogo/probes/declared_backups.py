@@ -14,7 +14,9 @@ from gonogo.stacks.context import Context
 
 
 class DeclaredBackupsParameters(Spec):
-    """Nothing to choose: `backups` of the stack file says it all."""
+    """`backups` of the stack file says it all, but for which of them counts."""
+
+    backup: str | None = None  # its name in the stack file; without it the one that exposes least
 
 
 class DeclaredBackupsProbe:
@@ -23,15 +25,21 @@ class DeclaredBackupsProbe:
     parameters = DeclaredBackupsParameters
     needs = frozenset[Capability]()
 
-    def observe(self, context: Context, parameters: DeclaredBackupsParameters) -> Iterable[Observation]:  # noqa: ARG002 - the protocol
-        """`exposed_rpo` (seconds) of the best declared backup. Raises NotMeasurable where none is declared."""
+    def observe(self, context: Context, parameters: DeclaredBackupsParameters) -> Iterable[Observation]:
+        """`exposed_rpo` (seconds) of the backup that counts, and `exposed_rpo_of_kind` of each one declared.
+
+        The best one counts, since it is the one to restore from: that it can be, the drill of its kind shows. Raises
+        NotMeasurable where none is declared, or none of that name.
+        """
         backups = context.stack.spec.backups
         if not backups:
             raise NotMeasurable("the stack file declares no backups, so nobody knows how much would be lost")
-        name, best = min(backups.items(), key=lambda item: exposed_seconds(item[1]))
-        parts = {"every": best.every, "takes": best.takes, "shipping": best.shipping}
-        detail = " + ".join(f"{part} {format_seconds(seconds)}" for part, seconds in parts.items() if seconds)
-        yield Observation(name="exposed_rpo", subject=name, value=exposed_seconds(best), unit="s", detail=detail)
+        chosen = parameters.backup or min(backups, key=lambda name: exposed_seconds(backups[name]))
+        if chosen not in backups:
+            raise NotMeasurable(f"the stack file declares no backup {chosen} (declared: {', '.join(backups)})")
+        yield _observed("exposed_rpo", chosen, backups[chosen])
+        for name, backup in backups.items():
+            yield _observed("exposed_rpo_of_kind", name, backup)
 
 
 PROBE = DeclaredBackupsProbe()
@@ -44,3 +52,9 @@ def exposed_seconds(backup: BackupSpec) -> float:
     24.5
     """
     return backup.every + backup.takes + backup.shipping
+
+
+def _observed(observation: str, name: str, backup: BackupSpec) -> Observation:
+    parts = {"every": backup.every, "takes": backup.takes, "shipping": backup.shipping}
+    detail = " + ".join(f"{part} {format_seconds(seconds)}" for part, seconds in parts.items() if seconds)
+    return Observation(name=observation, subject=name, value=exposed_seconds(backup), unit="s", detail=detail)
