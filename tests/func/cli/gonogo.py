@@ -29,10 +29,15 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "gonogo", *map(str, arguments)]
 
 
-def gonogo(*arguments: str | Path, cwd: Path | None = None, environment: Mapping[str, str] | None = None) -> Ended:
+def gonogo(
+    *arguments: str | Path,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+) -> Ended:
     """Run to the end."""
     done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, check=False, timeout=SECONDS, cwd=cwd,
+        command(*arguments), capture_output=True, text=True, check=False, timeout=seconds, cwd=cwd,
         env={**os.environ, **(environment or {})},
     )  # fmt: skip
     return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
