@@ -90,6 +90,7 @@ def stack_of(tmp_path: Path, fresh_stack: Callable[..., Any], monkeypatch: pytes
         path.write_text(f"""
 stack: stalling
 runtime: external
+gentle_load: 1000/s
 services: {{app: {{kind: http, url: "{url}"}}}}
 contract:
   tenants: {{acme: {{headers: {{X-Key: "${{env.ACME_KEY}}"}}}}}}
