@@ -24,7 +24,7 @@ _UP = (
     )""",
     "CREATE INDEX chunks_document_idx ON chunks (document_id)",
     """CREATE INDEX chunks_embedding_idx ON chunks
-        USING hnsw (embedding vector_cosine_ops) WITH (m = 16, ef_construction = 64)""",
+        USING hnsw (embedding vector_cosine_ops) WITH (m = 24, ef_construction = 128)""",
     "GRANT SELECT ON alembic_version TO rag_app",
     "GRANT SELECT, INSERT, UPDATE, DELETE ON documents TO rag_app",
     "GRANT SELECT, INSERT, DELETE ON chunks TO rag_app",
