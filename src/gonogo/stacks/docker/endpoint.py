@@ -18,6 +18,7 @@ HOST, CONTEXT, CONFIG = "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG"
 DEFAULT = "default"  # the context that every client has
 DEFAULT_ADDRESS = "unix:///var/run/docker.sock"
 CONNECT_SECONDS = 5
+NO_ANSWER = "no Docker engine answers"
 
 # testcontainers copies the address of a context into DOCKER_HOST of this process: it is still the context's.
 _from_contexts: dict[str, str] = {}
@@ -101,7 +102,7 @@ def _connect(asked: Endpoint, family: socket.AddressFamily, address: Any) -> Non
             probe.settimeout(CONNECT_SECONDS)
             probe.connect(address)
     except OSError as error:
-        raise StackError(f"no Docker engine answers at {asked.words}: {error.strerror or error}") from error
+        raise StackError(f"{NO_ANSWER} at {asked.words}: {error.strerror or error}") from error
 
 
 def _is_here(host: str) -> bool:

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import StackError
-from gonogo.stacks.docker.endpoint import HOST, endpoint, reach
+from gonogo.stacks.docker.endpoint import HOST, NO_ANSWER, endpoint, reach
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -42,7 +42,8 @@ def problem() -> str | None:
     try:
         connect(seconds=5).close()
     except StackError as error:
-        return f"{error}: start Docker, or let DOCKER_HOST name an engine of this machine"
+        remedy = ": start Docker, or let DOCKER_HOST name an engine of this machine"
+        return f"{error}{remedy if str(error).startswith(NO_ANSWER) else ''}"
     return None
 
 
@@ -56,7 +57,7 @@ def connect(*, seconds: int | None = CALL_SECONDS) -> DockerClient:
 
     asked = endpoint()
     reach(asked)
-    with speaking(f"no Docker engine answers at {asked.words}"):
+    with speaking(f"{NO_ANSWER} at {asked.words}"):
         client = docker.from_env(
             timeout=seconds,  # type: ignore[arg-type]  # None is what requests takes for ever
             environment={**os.environ, HOST: asked.address},

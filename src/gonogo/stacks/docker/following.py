@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 END_SECONDS = 1.0
-# The file may not be there yet, and may never be; the shell's process becomes tail's.
 HEADER = Struct(">BxxxL")  # which output it is, and how many bytes of it follow
+ENDLESS: dict[str, Any] = {"stream": True, "timeout": None}
+# The file may not be there yet, and may never be; the shell's process becomes tail's.
 TAIL = 'exec tail -c "+$1" -F "$2" 2>/dev/null'
 
 
@@ -61,26 +62,35 @@ class Follower:
 
 def output(container: Container, _seen: int, began: float) -> Generator[bytes]:
     """What its processes write, from the beginning of this life on."""
-    # As the SDK asks, but for its timeout, and with an end: it never closes what it streams.
-    api: Any = container.client.api  # type: ignore[union-attr]  # a container that was found has one
-    address = f"{api.base_url}/v{api.api_version}/containers/{container.id}/logs"
+    api, address = _engine(container)
     wanted = {"stdout": 1, "stderr": 1, "follow": 1, "since": f"{began:.9f}"}
-    with closing(api.get(address, params=wanted, stream=True, timeout=None)) as response:
-        response.raise_for_status()
-        while len(header := response.raw.read(HEADER.size)) == HEADER.size:
-            yield response.raw.read(HEADER.unpack(header)[1])
+    yield from _frames(api.get(f"{address}/containers/{container.id}/logs", params=wanted, **ENDLESS))
 
 
 def file(path: str) -> Callable[[Container, int, float], Generator[bytes]]:
     """What is appended to a file inside of the container, from what was seen before on."""
 
     def stream(container: Container, seen: int, _began: float) -> Generator[bytes]:
-        command = ["sh", "-c", TAIL, "gonogo", str(seen + 1), path]
-        pieces: Any = container.exec_run(command, stream=True).output
-        with closing(pieces):
-            yield from pieces
+        api, address = _engine(container)
+        call = api.exec_create(container.id, ["sh", "-c", TAIL, "gonogo", str(seen + 1), path])
+        told = {"Detach": False, "Tty": False}
+        yield from _frames(api.post(f"{address}/exec/{call['Id']}/start", json=told, **ENDLESS))
 
     return stream
+
+
+def _engine(container: Container) -> tuple[Any, str]:
+    """The SDK's session, for asking as it does, but without its timeout: and it never closes what it streams."""
+    api: Any = container.client.api  # type: ignore[union-attr]  # a container that was found has one
+    return api, f"{api.base_url}/v{api.api_version}"
+
+
+def _frames(answer: Any) -> Generator[bytes]:
+    """The content of an answer that mixes standard output and standard error, as long as it comes."""
+    with closing(answer) as response:
+        response.raise_for_status()
+        while len(header := response.raw.read(HEADER.size)) == HEADER.size:
+            yield response.raw.read(HEADER.unpack(header)[1])
 
 
 def now() -> float:
