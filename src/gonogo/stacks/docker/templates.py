@@ -15,14 +15,13 @@ from gonogo.stacks.docker.engine import speaking
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite, Template
 from gonogo.stacks.docker.volumes import Copy, copy_volume
-from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates
+from gonogo.stacks.local.templates import ADMIN_PASSWORD, KEEP, Templates
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 TEMPLATE = "org.gonogo.template"  # on volumes that outlive runs; its value is the template's key
 OWNER = "org.gonogo.owner"  # whose cache knows the template: an engine may serve several users
-KEEP = 3
 
 
 class Filled(Protocol):
