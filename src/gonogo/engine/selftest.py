@@ -26,7 +26,8 @@ from gonogo.spec.defect import DefectSpec
 from gonogo.stacks.start import AUTO
 
 EXTERNAL = "external"
-SIDE_BY_SIDE = 3  # stacks at a time for checks; what is timed runs alone
+SIDE_BY_SIDE = 3  # stacks at a time
+ALONE = {Kind.LOAD, Kind.CHAOS}  # judged by latencies and outages, which others would lengthen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +117,11 @@ def _run_healthy(ground: Ground) -> None:
 
 
 def _run_cases(ground: Ground, cases: Sequence[Case]) -> tuple[Row, ...]:
-    """Checks side by side, everything that is timed alone; the rows in the order of the cases."""
+    """Checks and drills side by side, what latency decides alone; the rows in the order of the cases."""
     rows: dict[str, Row] = {}
-    checks = [case for case in cases if case.verification.kind is Kind.CHECK]
+    together = [case for case in cases if case.verification.kind not in ALONE]
     with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="selftest") as pool:
-        for case, row in zip(checks, pool.map(lambda case: _row(ground, case), checks), strict=True):
+        for case, row in zip(together, pool.map(lambda case: _row(ground, case), together), strict=True):
             rows[case.folder] = row
     for case in cases:
         if case.folder not in rows:
