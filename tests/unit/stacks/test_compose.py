@@ -8,13 +8,16 @@ from typing import Any
 import pytest
 
 from gonogo.core.errors import UsageError
+from gonogo.spec.stack import StackSpec
 from gonogo.stacks.compose.database import command_with, no_capture
 from gonogo.stacks.compose.logins import logins
 from gonogo.stacks.compose.member import Written
 from gonogo.stacks.compose.mounts import Folders
+from gonogo.stacks.compose.program import problem
 from gonogo.stacks.compose.project import Reference, public_words
 from gonogo.stacks.compose.rewrite import Reached, Rewritten, Surroundings, left_out, objections, rewrite
 from gonogo.stacks.docker.images import Image
+from gonogo.stacks.start import choose_runtime
 
 DATA = "/var/lib/postgresql/data"
 
@@ -206,3 +209,22 @@ def test_a_reference_names_a_service_and_perhaps_a_port() -> None:
 def test_a_password_that_is_the_users_name_is_no_secret() -> None:
     model = project({"db": {"environment": {"POSTGRES_USER": "rag", "POSTGRES_PASSWORD": "rag", "X": None}}})
     assert "rag" in public_words(model)
+
+
+def test_without_compose_one_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert str(problem()).startswith("a Compose project cannot be run here (there is no program docker): install")
+    old = tmp_path / "docker-compose"
+    old.write_text("#!/bin/sh\necho 1.29.2\n")
+    old.chmod(0o755)
+    assert "`docker-compose` does not work: it is version 1.29.2" in str(problem())
+    old.write_text("#!/bin/sh\necho v2.30.0\n")
+    assert problem() is None
+
+
+def test_a_stack_of_a_compose_project_runs_on_docker_alone() -> None:
+    spec = StackSpec.model_validate(
+        {"stack": "a", "compose": "c.yml", "services": {"db": {"kind": "postgres", "compose": "db"}}}
+    )
+    with pytest.raises(UsageError, match="runs on the docker runtime"):
+        choose_runtime(spec, "embedded")
