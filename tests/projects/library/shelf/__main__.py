@@ -1,15 +1,33 @@
-"""Command line: `python -m shelf [serve|migrate|seed …]`. Cards are what the reference service calls keys."""
+"""Command line: `python -m shelf [migrate|seed …]`. Cards are what the reference service calls keys."""
 
 import os
 import sys
+from typing import Any
 
-from reference_rag import server
 from reference_rag.__main__ import main as reference_main
+from reference_rag.app import make_app
+from reference_rag.logs import configure_logging
+from reference_rag.migrate import migrate
+from reference_rag.server import run
+from reference_rag.service import make_service
+from reference_rag.settings import load_settings
 
 from .gate import Gate
 
+
+def serve() -> None:
+    """Migrate when the owner's connection is known, then serve until a signal."""
+    settings = load_settings(os.environ)
+    configure_logging(settings.log_level)
+    if settings.migrations_url:
+        migrate(settings.migrations_url.get_secret_value())
+    service = make_service(settings)
+    application: Any = Gate(make_app(service))
+    run(application, service)
+
+
 if __name__ == "__main__":
     os.environ["API_KEYS"] = os.environ.get("CARDS", "")
-    make_app = server.make_app
-    server.make_app = lambda service: Gate(make_app(service))
-    sys.exit(reference_main())
+    if len(sys.argv) > 1:
+        sys.exit(reference_main())
+    serve()
