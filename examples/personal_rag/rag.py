@@ -38,18 +38,17 @@ class PersonalRag(Rag):
         """Store a document, all or nothing, and return its number of chunks. The same id again replaces it."""
         contents = chunks_of(text)
         vectors = await self._embed([f"{title}\n{content}" for content in contents])
-        stored: list[int] = []
+        ids = await self.database.write(tenant, lambda connection: store.take_ids(connection, len(contents)))
+        chunks = list(zip(ids, contents, strict=True))
 
         async def work(connection: Connection) -> None:
-            stored[:] = await store.put_document(
-                connection, document_id=document_id, title=title, text=text, contents=contents
-            )
-            await self.vectors.add(passages(stored, document_id, contents, vectors))
+            await store.put_document(connection, document_id=document_id, title=title, text=text, chunks=chunks)
 
         try:
+            await self.vectors.add(passages(ids, document_id, contents, vectors))  # no connection is held meanwhile
             await self.database.write(tenant, work)
         except BaseException:
-            await self._take_back(tenant, stored)
+            await self._take_back(tenant, ids)
             raise
         await self.remove_unwanted(tenant)
         self.metrics.documents.inc()

@@ -25,10 +25,16 @@ async def hits_of(connection: Connection, neighbours: Sequence[Neighbour]) -> li
     ]
 
 
+async def take_ids(connection: Connection, count: int) -> list[int]:
+    """Ids for chunks that are still to be stored; nobody else gets them."""
+    cursor = await connection.execute("SELECT nextval('chunks_id_seq') FROM generate_series(1, %s)", [count])
+    return [row[0] for row in await cursor.fetchall()]
+
+
 async def put_document(
-    connection: Connection, *, document_id: str, title: str, text: str, contents: Sequence[str]
-) -> list[int]:
-    """Store a document, replacing what its id held, and return the ids of its chunks. Old vectors are noted."""
+    connection: Connection, *, document_id: str, title: str, text: str, chunks: Sequence[tuple[int, str]]
+) -> None:
+    """Store a document with its chunks, by id, replacing what its id held. Old vectors are noted."""
     await connection.execute(
         "INSERT INTO documents (id, title, body) VALUES (%s, %s, %s)"
         " ON CONFLICT (id) DO UPDATE SET title = excluded.title, body = excluded.body",
@@ -36,13 +42,11 @@ async def put_document(
     )
     await _note_vectors(connection, document_id)
     await connection.execute("DELETE FROM chunks WHERE document_id = %s", [document_id])
-    cursor = await connection.execute(
-        "INSERT INTO chunks (document_id, position, content)"
-        " SELECT %s, position - 1, content FROM unnest(%s::text[]) WITH ORDINALITY AS new (content, position)"
-        " ORDER BY position RETURNING id",
-        [document_id, list(contents)],
+    await connection.execute(
+        "INSERT INTO chunks (id, document_id, position, content) OVERRIDING SYSTEM VALUE SELECT id, %s, position - 1,"
+        " content FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS new (id, content, position)",
+        [document_id, [one for one, _ in chunks], [content for _, content in chunks]],
     )
-    return [row[0] for row in await cursor.fetchall()]
 
 
 async def delete_document(connection: Connection, document_id: str) -> bool:

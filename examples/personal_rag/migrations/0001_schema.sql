@@ -36,5 +36,6 @@ CREATE INDEX messages_created_at_idx ON messages (created_at);
 GRANT SELECT ON schema_migrations TO rag_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON documents TO rag_app;
 GRANT SELECT, INSERT, DELETE ON chunks TO rag_app;
+GRANT USAGE ON SEQUENCE chunks_id_seq TO rag_app;  -- ids are taken before the vectors are stored
 GRANT SELECT, INSERT, DELETE ON vectors_to_remove TO rag_app;
 GRANT SELECT, INSERT ON messages TO rag_app;
