@@ -49,6 +49,7 @@ class Artefact:
     seconds: float
     covers_until: float
     stop: Callable[[], None] = _nothing
+    receiver: str = ""  # who receives the WAL, as pg_stat_replication names it
     target: Target | None = None
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gonogo.core.errors import MissingCapability, StackError
+from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.drills import Artefact, Phases, RestoreFailed, Target
 from gonogo.drills._pitr_defects import DEFECTS
 from gonogo.drills.pg_basebackup import (
@@ -23,11 +23,18 @@ from gonogo.drills.pg_basebackup import (
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, WalSending
 
+if TYPE_CHECKING:
+    from gonogo.pg.sessions import Connection
+
 ARCHIVE = "archive"  # below the data directory, from which restore_command runs
 BASE = "base"
 WAL = "wal"
 SIGNAL = "recovery.signal"
 RESTORE = f"cp {ARCHIVE}/%f %p 2>/dev/null || cp {ARCHIVE}/%f.partial %p"  # what the receiver had not finished
+RECEIVED = "SELECT count(*) > 0 FROM pg_stat_replication WHERE application_name = %s AND flush_lsn >= %s::text::pg_lsn"
+WRITES_AFTER_SECONDS = 0.2
+RECEIVED_SECONDS = 10.0
+POLL_SECONDS = 0.01
 AIMS: Mapping[str, str] = {
     "time": "SELECT clock_timestamp()::text",
     "name": "SELECT '{name}' FROM pg_create_restore_point('{name}')",
@@ -57,15 +64,19 @@ class Pitr:
         (folder / WAL).mkdir()
         with ExitStack() as receiving:
             try:
-                receiving.enter_context(source.receive_wal(folder / WAL))
+                receiver = receiving.enter_context(source.receive_wal(folder / WAL))
             except StackError as error:
                 raise RestoreFailed(f"no WAL is received: {error}") from error
             base = base_backup(context, parameters, source, folder / BASE)
             stop = receiving.pop_all().close
-        return replace(base, path=folder, stop=stop)
+        return replace(base, path=folder, stop=stop, receiver=receiver)
 
     def aim(self, context: Context, parameters: PitrParameters, source: PostgresServer, artefact: Artefact) -> Artefact:
-        """Choose now as the point to recover to: in whatever terms the team would name it."""
+        """Choose now as the point to recover to, in whatever terms the team would name it.
+
+        Whoever recovers to a moment does it later: the WAL of some writes after it is waited for, as long as a receiver
+        that works may take. Without it recovery cannot tell that the moment was reached.
+        """
         from gonogo.pg.sessions import session  # noqa: PLC0415 - planning need not pay for the driver
 
         statement = AIMS[parameters.target].format(name=f"gonogo {context.run.run_id}")
@@ -73,6 +84,8 @@ class Pitr:
             before = time.monotonic()
             row = connection.execute(statement.encode()).fetchone()
             after = time.monotonic()
+            context.deadline.sleep(WRITES_AFTER_SECONDS)
+            _await_received(context, connection, artefact.receiver)
         assert row is not None
         return replace(artefact, target=Target(kind=parameters.target, value=str(row[0]), before=before, after=after))
 
@@ -114,3 +127,17 @@ class Pitr:
 
 
 METHOD = Pitr()
+
+
+def _await_received(context: Context, connection: Connection, receiver: str) -> None:
+    """Until the receiver has what was written by now; one that takes too long has died, which the restore will show."""
+    written = connection.execute("SELECT pg_current_wal_lsn()").fetchone()
+    assert written is not None
+    limit = context.deadline.within(RECEIVED_SECONDS)
+    with suppress(DeadlineExceeded):
+        limit.poll(
+            lambda: connection.execute(RECEIVED, [receiver, written[0]]).fetchone() == (True,),
+            every_seconds=POLL_SECONDS,
+            what=f"{receiver} has received the WAL",
+        )
+    context.deadline.check("the WAL is received")

@@ -129,10 +129,11 @@ def limited_disk(service: Service) -> LimitedDisk | None:
 class WalSending(Protocol):
     """An extra ability of a server: its WAL can be received as it is written, as by an archive elsewhere."""
 
-    def receive_wal(self, folder: Path) -> AbstractContextManager[None]:
+    def receive_wal(self, folder: Path) -> AbstractContextManager[str]:
         """Receive into `folder` from now on (pg_receivewal); on leaving, the receiver is killed as it stands.
 
-        Entering returns when the receiver follows the server. Raises StackError when it does not.
+        Entering returns when the receiver follows the server, with its application_name. Raises StackError when it
+        does not.
         """
 
 

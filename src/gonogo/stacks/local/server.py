@@ -91,17 +91,17 @@ class LocalPostgres(SqlServer):
         }  # fmt: skip
 
     @contextmanager
-    def receive_wal(self, folder: Path) -> Iterator[None]:
+    def receive_wal(self, folder: Path) -> Iterator[str]:
         """Run pg_receivewal beside everything else. Implements WalSending."""
         name = f"{self.member}-wal-{secrets.token_hex(3)}"
         receiver = self._site.spawn(
-            name, [self.binaries.program("pg_receivewal"), f"--directory={folder}", "--no-password"],
+            name, [self.binaries.program("pg_receivewal"), f"--directory={folder}", "--synchronous", "--no-password"],
             folder=self.folder, log=self.folder / f"{name}.log",
             environment={**minimal_environment(), **self._as_administrator(), "PGAPPNAME": name},
         )  # fmt: skip
         try:
             self.await_streaming(name, Deadline.after(RECEIVER_SECONDS))
-            yield
+            yield name
         finally:
             kill_tree(receiver.pid if receiver.running() else None)
             receiver.gone()
