@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
+from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
 from gonogo.stacks.local.binaries import Binaries
@@ -92,19 +94,45 @@ class LocalPostgres(SqlServer):
 
     @contextmanager
     def receive_wal(self, folder: Path) -> Iterator[str]:
-        """Run pg_receivewal beside everything else. Implements WalSending."""
+        """Run pg_receivewal beside everything else, with a slot. Implements WalSending."""
         name = f"{self.member}-wal-{secrets.token_hex(3)}"
-        receiver = self._site.spawn(
-            name, [self.binaries.program("pg_receivewal"), f"--directory={folder}", "--synchronous", "--no-password"],
-            folder=self.folder, log=self.folder / f"{name}.log",
-            environment={**minimal_environment(), **self._as_administrator(), "PGAPPNAME": name},
-        )  # fmt: skip
+        with self._slot(name.replace("-", "_")) as slot:
+            receiver = self._site.spawn(
+                name,
+                [
+                    self.binaries.program("pg_receivewal"), f"--directory={folder}", f"--slot={slot}", "--synchronous",
+                    "--no-password",
+                ],
+                folder=self.folder, log=self.folder / f"{name}.log",
+                environment={**minimal_environment(), **self._as_administrator(), "PGAPPNAME": name},
+            )  # fmt: skip
+            try:
+                self.await_streaming(name, Deadline.after(RECEIVER_SECONDS))
+                yield name
+            finally:
+                kill_tree(receiver.pid if receiver.running() else None)
+                receiver.gone()
+
+    @contextmanager
+    def _slot(self, name: str) -> Iterator[str]:
+        """A replication slot: without one, the next checkpoint may remove WAL that the receiver has not got yet."""
+        with session(self.dsn(database="postgres"), timeout_seconds=RECEIVER_SECONDS) as connection:
+            connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
         try:
-            self.await_streaming(name, Deadline.after(RECEIVER_SECONDS))
             yield name
         finally:
-            kill_tree(receiver.pid if receiver.running() else None)
-            receiver.gone()
+            with suppress(psycopg.Error, DeadlineExceeded):  # the server may be the one that was lost
+                Deadline.after(RECEIVER_SECONDS).poll(
+                    lambda: self._drop_slot(name), every_seconds=POLL_SECONDS, what=f"slot {name} is left"
+                )
+
+    def _drop_slot(self, name: str) -> bool:
+        with session(self.dsn(database="postgres"), timeout_seconds=RECEIVER_SECONDS) as connection:
+            try:
+                connection.execute("SELECT pg_drop_replication_slot(%s)", [name])
+            except psycopg.errors.ObjectInUse:  # its walsender has not noticed yet
+                return False
+        return True
 
     # --- start and stop
 
