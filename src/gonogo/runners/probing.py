@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,7 @@ READY_SECONDS = 3.0
 QUESTIONS = 12
 HITS = 10
 MOST_MORE = 40  # hits; services refuse numbers that are much larger
+ASKED = itertools.count()  # of all probers: what an earlier scenario asked may still be in a cache
 REFUSALS = (http.HTTPStatus.TOO_MANY_REQUESTS, http.HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -85,14 +87,15 @@ class Probers:
                 raise HarnessError(f"a prober failed: {type(error).__name__}: {error}") from error
 
     def _run(self) -> None:
-        number, due = 0, time.monotonic()
+        due = time.monotonic()
         asks_ready = self._application.declares("ready")
         while not self._stopping.wait(due - time.monotonic()):
+            number = next(ASKED)
             question = self.questions[number % len(self.questions)]
             self._asked.append(self._pool.submit(self._search, question, self._more(number)))
             if asks_ready:
                 self._asked.append(self._pool.submit(self._ask_ready))
-            number, due = number + 1, max(due + PAUSE_SECONDS, time.monotonic())
+            due = max(due + PAUSE_SECONDS, time.monotonic())
 
     def _more(self, number: int) -> int:
         """A service that remembers its answers has none for a number of hits that it was not asked for before."""
