@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def measure(options: Options) -> Result:
         tables=[_table("Gates without burners", idle), _table("Gates beside one burner per processor", busy)],
         notes=[
             f"Median wall time of a gate: {_wall(idle):.1f} s without, {_wall(busy):.1f} s with burners. {CONTENTION}",
-            *([f"{earlier} of the gates were kept from a benchmark that was cut off before."] if earlier else []),
+            *([_kept(earlier, [*idle, *busy])] if earlier else []),
         ],
     )
 
@@ -67,6 +68,7 @@ def measure(options: Options) -> Result:
 class Gate:
     """How one gate ended."""
 
+    commit: str
     verdict: str
     harness_failed: bool
     wall_seconds: float
@@ -98,6 +100,7 @@ def _gates(folder: Path, name: str, runs: int) -> Iterator[Gate]:
 def _read(out: Path, record: Mapping[str, Any]) -> Gate:
     shares = [one.event.contention for one in read_events(out) if isinstance(one.event, ItemFinished)]
     return Gate(
+        commit=record["commit"] or "unknown",
         verdict=record["verdict"],
         harness_failed=bool(record["harness_errors"] or record["unhealed"]),
         wall_seconds=record["wall_s"],
@@ -119,6 +122,12 @@ def burners(count: int) -> Iterator[list[int]]:
             stack.callback(process.kill)
             started.append(process.pid)
         yield started
+
+
+def _kept(earlier: int, gates: Sequence[Gate]) -> str:
+    counts = Counter(one.commit for one in gates)
+    commits = ", ".join(f"{count} at commit {commit}" for commit, count in counts.items())
+    return f"{earlier} of the gates were kept from a benchmark that was cut off before: {commits}."
 
 
 def _verdicts(gates: Sequence[Gate]) -> str:
