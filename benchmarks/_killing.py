@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._gonogo import gonogo, starting
-from benchmarks._leftovers import Traces, left, shared_files, traces_of
+from benchmarks._leftovers import Traces, before, left, traces_of
 from benchmarks._result import Table
 
 LOOK_SECONDS = 0.25
 JUDGED = {1, 3, 4}  # a killed run is never GO
 
 LOOKED = """\
-What is left is found by looking at the host, not by asking gonogo: processes, listening sockets and System V segments
-of all processes that were seen below the run while it lived; whatever works in, or names, a folder of the run; mounts
+What is left is found by looking at the host, not by asking gonogo: processes, listening sockets and new System V
+segments of all processes that were seen below the run while it lived; whatever works in, or names, a folder of the run; mounts
 of it; new files of /dev/shm that nobody uses; containers, networks, volumes and images with the run's label; state and
 scratch folders. Processes and sockets are those of the moment of the kill."""
 
@@ -63,7 +63,7 @@ def kill(
     """
     own = {"GONOGO_STATE": str(ours / "state"), "GONOGO_SCRATCH": str(ours), **(environment or {})}
     ours.mkdir(mode=0o711)
-    shared, traces = shared_files(), Traces()
+    earlier, traces = before(), Traces()
     with starting(*arguments, environment=own, folder=ours) as process:
         moment = time.monotonic() + after
         while (remaining := moment - time.monotonic()) > 0:
@@ -85,7 +85,7 @@ def kill(
         codes=(healed.code, cleaned.code),
         judge=gonogo("judge", logs[0].parent).code if logs and arguments[0] != "up" else None,
         clean_seconds=cleaned.seconds,
-        left=[*left(traces, str(ours), run_ids, shared), *_folders(ours)],
+        left=[*left(traces, str(ours), run_ids, earlier), *_folders(ours)],
     )
 
 

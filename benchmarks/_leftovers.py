@@ -55,10 +55,23 @@ def shared_files() -> frozenset[str]:
     return frozenset(names)
 
 
-def left(traces: Traces, folder: str, run_ids: Iterable[str], shared_before: frozenset[str]) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What was there before a run: pids come round again, so that the maker of an old segment may seem to be ours."""
+
+    shared_files: frozenset[str]
+    segments: frozenset[str]
+
+
+def before() -> Before:
+    """Look now."""
+    return Before(shared_files=shared_files(), segments=frozenset(segment for segment, _ in _segments()))
+
+
+def left(traces: Traces, folder: str, run_ids: Iterable[str], earlier: Before) -> list[str]:
     """What is still there of a run, one sentence each. Neighbours on the host do not count.
 
-    `shared_before`: `shared_files()` before the run. Nobody says whose such a file is: one that stays counts.
+    Nobody says whose a file of /dev/shm is: a new one that stays counts.
     """
     pids = {pid for pid, _ in traces.processes}
     living = [pid for pid, start in sorted(traces.processes) if _stat(str(pid), 19) == start]
@@ -66,9 +79,13 @@ def left(traces: Traces, folder: str, run_ids: Iterable[str], shared_before: fro
     found += [f"process {pid} names {folder}" for pid in _pids() if int(pid) not in living and _names(pid, folder)]
     found += [f"listening socket {inode}" for inode in sorted(traces.sockets & frozenset(_listening()))]
     found += [f"mount {line}" for line in Path("/proc/self/mountinfo").read_text().splitlines() if folder in line]
-    found += [f"segment {segment} of process {creator}" for segment, creator in _segments() if creator in pids]
+    found += [
+        f"segment {segment} of process {creator}"
+        for segment, creator in _segments()
+        if creator in pids and segment not in earlier.segments
+    ]
     found += [one for run_id in run_ids for one in _in_docker(run_id)]
-    return found + [f"file {one}" for one in sorted(_lasting(shared_before))]
+    return found + [f"file {one}" for one in sorted(_lasting(earlier.shared_files))]
 
 
 def _lasting(shared_before: frozenset[str]) -> frozenset[str]:
