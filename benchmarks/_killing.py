@@ -18,9 +18,9 @@ JUDGED = {1, 3, 4}  # a killed run is never GO
 
 LOOKED = """\
 What is left is found by looking at the host, not by asking gonogo: processes, listening sockets and new System V
-segments of all processes that were seen below the run while it lived; whatever works in, or names, a folder of the run; mounts
-of it; new files of /dev/shm that nobody uses; containers, networks, volumes and images with the run's label; state and
-scratch folders. Processes and sockets are those of the moment of the kill."""
+segments of all processes that were seen below the run while it lived; whatever works in, or names, a folder of the run;
+mounts of it; new files of /dev/shm that nobody uses; containers, networks, volumes and images with the run's label;
+state and scratch folders. Processes and sockets are those of the moment of the kill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

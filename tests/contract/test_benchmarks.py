@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from benchmarks import _report
-from benchmarks._leftovers import left, shared_files, traces_of
+from benchmarks._leftovers import before, left, traces_of
 from benchmarks._result import Claim, Result, decided
 
 LISTENER = """
@@ -52,16 +52,16 @@ def test_a_missed_time_proves_nothing_on_a_busy_host_and_a_wrong_verdict_does() 
 
 
 def test_what_a_run_leaves_is_seen_on_the_host(tmp_path: Path) -> None:
-    shared = shared_files()
+    earlier = before()
     with subprocess.Popen(
         [sys.executable, "-c", LISTENER], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         process.stdout.readline()
         traces = traces_of(process.pid)
-        found = left(traces, str(tmp_path), [], shared)
+        found = left(traces, str(tmp_path), [], earlier)
         process.kill()
 
     assert found[0] == f"process {process.pid}"
     assert found[1].startswith("listening socket ")
-    assert left(traces, str(tmp_path), [], shared) == []
+    assert left(traces, str(tmp_path), [], earlier) == []
