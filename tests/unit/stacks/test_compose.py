@@ -32,7 +32,8 @@ def rewritten(folder: Path, model: dict[str, Any], **reached: Reached) -> Rewrit
     ports = iter(range(20_000, 20_100))
     around = Surroundings(
         project="mine", network="gonogo-net", labels=lambda service: {"run": "1", "service": service},
-        images=dict.fromkeys(model["services"], "sha256:1"), port=lambda: next(ports), folders=Folders(folder),
+        images=dict.fromkeys(model["services"], "sha256:1"), port=lambda: next(ports),
+        folders=Folders(folder, "20260101-000000-000000"),
         reached=reached,
     )  # fmt: skip
     return rewrite(model, around)

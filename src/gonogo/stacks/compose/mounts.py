@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gonogo.core.errors import StackError
 from gonogo.core.quantity import format_bytes
+from gonogo.stacks.local.cluster import run_program
 
 COPIED_BYTES = 256 * 2**20  # the most that is copied of one folder
 COPIED_ENTRIES = 50_000
@@ -31,7 +29,8 @@ Mount = dict[str, Any]
 class Folders:
     """The run's copies of the user's folders. `replaced`: a folder that stands for one of the user's in this run."""
 
-    def __init__(self, scratch: Path, replaced: Mapping[Path, Path] | None = None) -> None:
+    def __init__(self, scratch: Path, run_id: str, replaced: Mapping[Path, Path] | None = None) -> None:
+        self._run_id = run_id
         self._scratch = scratch / "compose-folders"
         self._replaced = dict(replaced or {})
         self._copies: dict[Path, Path] = {}
@@ -47,7 +46,9 @@ class Folders:
                 return None
             self._scratch.mkdir(mode=0o711, exist_ok=True)
             copy = self._scratch / f"{len(self._copies)}-{path.name}"
-            _copy(path, copy)
+            # Owners, modes and links as they are: the container's user need not be ours.
+            command: list[str | Path] = ["cp", "-a", "--reflink=auto", "--", path, copy]
+            run_program(command, None, Path("/"), COPY_SECONDS, run_id=self._run_id)
             self._copies[path] = copy
         return self._copies[path]
 
@@ -64,17 +65,6 @@ def _is_large(path: Path) -> bool:
             if count > COPIED_ENTRIES or total > COPIED_BYTES:
                 return True
     return False
-
-
-def _copy(path: Path, copy: Path) -> None:
-    """Owners, modes and links as they are: the container's user need not be ours."""
-    command = [shutil.which("cp") or "/bin/cp", "-a", "--reflink=auto", "--", str(path), str(copy)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=COPY_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise StackError(f"{path} could not be copied within {COPY_SECONDS} s") from None
-    if done.returncode:
-        raise StackError(f"{path} could not be copied: {done.stderr.strip()[-300:]}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,7 @@ class Project:
 
     def up(self, reached: Mapping[str, Reached], edited: Mapping[Path, Path], deadline: Deadline) -> None:
         """Start everything. Raises StackError with the end of the log of what did not start."""
-        folders = Folders(self.site.scratch, edited)
+        folders = Folders(self.site.scratch, self.site.run.run_id, edited)
         self.site.run.progress(f"starting {', '.join(self.model['services'])} with Compose")
         for attempt in range(TRIES):
             self._rewrite(reached, folders)

@@ -108,8 +108,8 @@ def remove_run(client: DockerClient, run_id: str) -> None:
         _together([partial(one.remove, force=True, v=True) for one in containers])
         _together([one.remove for one in client.networks.list(filters=label)])
         _together([partial(one.remove, force=True) for one in client.volumes.list(filters=label)])
-        images = client.images.list(all=True, filters=label)
-        _together([partial(client.images.remove, str(one.id), force=True) for one in images])
+        images = client.api.images(all=True, filters=label)
+        _together([partial(client.images.remove, one["Id"], force=True) for one in images])
 
 
 def remove_all(client: DockerClient, run_id: str) -> None:
@@ -131,11 +131,12 @@ def remove_all(client: DockerClient, run_id: str) -> None:
 def leftovers(client: DockerClient, run_id: str) -> list[str]:
     """What is there of a run, one phrase each."""
     label: dict[str, Any] = {"label": f"{RUN}={run_id}"}
+    # The listings themselves: the SDK's objects ask once more for each, which fails for one that goes meanwhile.
     with speaking("Docker cannot be asked"):
-        found: list[Any] = [("container", one.name) for one in client.containers.list(all=True, filters=label)]
-        found += [("network", one.name) for one in client.networks.list(filters=label)]
-        found += [("volume", one.name) for one in client.volumes.list(filters=label)]
-        found += [("image", one.short_id) for one in client.images.list(all=True, filters=label)]
+        found = [("container", one["Names"][0].lstrip("/")) for one in client.api.containers(all=True, filters=label)]
+        found += [("network", one["Name"]) for one in client.api.networks(filters=label)]
+        found += [("volume", one["Name"]) for one in client.api.volumes(filters=label)["Volumes"] or ()]
+        found += [("image", one["Id"]) for one in client.api.images(all=True, filters=label)]
     return [f"{kind} {name}" for kind, name in found]
 
 

@@ -123,7 +123,7 @@ def build_template(
         for name in started.keys() - postgres:
             if isinstance(keeper := started[name].service, KeepingService):
                 clusters[name] = (keeper.keep(site.deadline), "")
-        templates.save(key, clusters, site.account)
+        templates.save(key, clusters, site.account, run_id=site.run.run_id)
 
 
 def _started(one: Declared, site: Site) -> Started | None:

@@ -10,6 +10,7 @@ from gonogo.core.errors import StackError
 from gonogo.rundir.files import write_atomically
 from gonogo.stacks.local.account import Account
 from gonogo.stacks.local.binaries import Binaries
+from gonogo.stacks.local.processes import MARK
 from gonogo.stacks.local.spawner import ended_with_us
 
 SUPERUSER = "gonogo"
@@ -43,7 +44,9 @@ SETS_IN_INITDB = 16  # the first major version whose initdb takes settings
 BEFORE_JSONLOG = 14  # the last major version without it
 
 
-def initialise(binaries: Binaries, account: Account, data: Path, password: str, *, checksums: bool) -> None:
+def initialise(
+    binaries: Binaries, account: Account, data: Path, password: str, *, checksums: bool, run_id: str
+) -> None:
     """Make an empty cluster whose superuser has `password`. Raises StackError."""
     secret = data.with_name(f"{data.name}.pwfile")
     secret.touch(mode=0o600)
@@ -66,7 +69,8 @@ def initialise(binaries: Binaries, account: Account, data: Path, password: str, 
     if not checksums and binaries.major >= 18:
         arguments.append("--no-data-checksums")
     try:
-        run_program([binaries.program("initdb"), *arguments], account, data.parent, INITDB_SECONDS)
+        command = [binaries.program("initdb"), *arguments]
+        run_program(command, account, data.parent, INITDB_SECONDS, run_id=run_id)
     finally:
         secret.unlink()
 
@@ -83,9 +87,10 @@ def as_lines(settings: Mapping[str, str]) -> str:
     return "".join(f"{name} = '{quoted(value)}'\n" for name, value in settings.items())
 
 
-def copy_data(source: Path, target: Path, account: Account) -> None:
+def copy_data(source: Path, target: Path, account: Account, *, run_id: str) -> None:
     """Copy a cleanly stopped data directory. Raises StackError, also when the disk is full."""
-    run_program(["cp", "-a", "--reflink=auto", source, target], None, Path("/"), COPY_SECONDS)
+    command: list[str | Path] = ["cp", "-a", "--reflink=auto", source, target]
+    run_program(command, None, Path("/"), COPY_SECONDS, run_id=run_id)
     account.own(target)
 
 
@@ -96,12 +101,19 @@ def defaults(binaries: Binaries) -> dict[str, str]:
     return DEFAULTS | {"log_destination": "stderr"}
 
 
-def run_program(command: list[str | Path], account: Account | None, folder: Path, seconds: float) -> None:
-    """Run a program to its end; it does not outlive us. Raises StackError with the last line of what it wrote."""
+def run_program(
+    command: list[str | Path], account: Account | None, folder: Path, seconds: float, *, run_id: str
+) -> None:
+    """Run a program to its end. Raises StackError with the last line of what it wrote.
+
+    It does not outlive us by long, and carries the run's mark: a copy that was killed with us still writes for some
+    milliseconds, and `clean` must see it end before it removes the folder.
+    """
+    environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", MARK: run_id}
     try:
         done = subprocess.run(
             [*ended_with_us("KILL"), *command],
-            cwd=folder, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"}, timeout=seconds, check=False,
+            cwd=folder, env=environment, timeout=seconds, check=False,
             capture_output=True, text=True, errors="replace", **(account.credentials() if account else {}),
         )  # fmt: skip
     except subprocess.TimeoutExpired:

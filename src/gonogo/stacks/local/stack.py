@@ -80,7 +80,7 @@ class LocalStack(RunningStack):
                 self._make_empty(key, server)
             template = self._templates.find(key)
             assert template is not None
-            cluster.copy_data(template / "empty" / "data", server.data, site.account)
+            cluster.copy_data(template / "empty" / "data", server.data, site.account, run_id=site.run.run_id)
             password = (template / "empty" / ADMIN_PASSWORD).read_text()
         start_with_passwords(server, password, site)
         create_database(server)
@@ -88,9 +88,9 @@ class LocalStack(RunningStack):
     def _make_empty(self, key: str, server: LocalPostgres) -> None:
         """An initialised cluster that was never started: its system identifier is not that of any seeded one."""
         password = server.roles[Role.ADMIN].password
-        data = server.data.with_name("empty")
-        cluster.initialise(server.binaries, self._site.account, data, password, checksums=True)
-        self._templates.save(key, {"empty": (data, password)}, self._site.account)
+        data, account, run_id = server.data.with_name("empty"), self._site.account, self._site.run.run_id
+        cluster.initialise(server.binaries, account, data, password, checksums=True, run_id=run_id)
+        self._templates.save(key, {"empty": (data, password)}, account, run_id=run_id)
         shutil.rmtree(data)
 
     @contextmanager

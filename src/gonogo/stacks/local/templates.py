@@ -66,14 +66,14 @@ class Templates:
         os.utime(folder)
         return folder
 
-    def save(self, key: str, clusters: dict[str, tuple[Path, str]], account: Account) -> Path:
+    def save(self, key: str, clusters: dict[str, tuple[Path, str]], account: Account, *, run_id: str) -> Path:
         """Keep cleanly stopped data directories with their superusers' passwords, by service name."""
         fresh = self._folder / f".{key}.new"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()  # a stack may have no database at all
         for name, (data, password) in clusters.items():
             (fresh / name).mkdir(mode=0o700, parents=True)
-            copy_data(data, fresh / name / "data", account)
+            copy_data(data, fresh / name / "data", account, run_id=run_id)
             secret = fresh / name / ADMIN_PASSWORD
             secret.touch(mode=0o600)
             secret.write_text(password)

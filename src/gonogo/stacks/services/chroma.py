@@ -163,7 +163,7 @@ class ChromaKind:
             kept = site.template / declared.name / "data" if site.template else None
             if kept is not None and kept.is_dir():
                 service.data.rmdir()
-                copy_data(kept, service.data, replace(site.account, dropped=False))
+                copy_data(kept, service.data, replace(site.account, dropped=False), run_id=site.run.run_id)
             service.start(site.deadline)
         except BaseException:
             service.close()

@@ -269,7 +269,7 @@ def _start(primary: LocalPostgres, standbys: list[LocalPostgres], parameters: Po
     template = site.template / primary.name
     with ThreadPoolExecutor() as copying:  # side by side: the kernel's work on fresh pages is most of a start
         for copied in [
-            copying.submit(cluster.copy_data, template / "data", server.data, site.account)
+            copying.submit(cluster.copy_data, template / "data", server.data, site.account, run_id=site.run.run_id)
             for server in (primary, *standbys)
         ]:
             copied.result()
@@ -286,7 +286,8 @@ def _start(primary: LocalPostgres, standbys: list[LocalPostgres], parameters: Po
 def create_cluster(server: LocalPostgres, site: Site, *, checksums: bool) -> None:
     """Make and start a new cluster with the server's roles and its empty database."""
     password = server.roles[Role.ADMIN].password
-    cluster.initialise(server.binaries, site.account, server.data, password, checksums=checksums)
+    run_id = site.run.run_id
+    cluster.initialise(server.binaries, site.account, server.data, password, checksums=checksums, run_id=run_id)
     server.start(site.deadline)
     create_database(server)
 
