@@ -51,6 +51,11 @@ class Facts:
     problems: tuple[str, ...] = ()  # what could not be found out, one sentence each
     host: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def database_read(self) -> bool:
+        """Whether the main database told what it holds: else that it has none of something is not known."""
+        return "postgresql" in self.versions
+
     def table(self, key: str) -> TableFacts | None:
         """A table of the data layout; without one called `chunks`, that is the table with the most vectors."""
         with_vectors = [one for one in self.tables.values() if one.vector and one.vectors]

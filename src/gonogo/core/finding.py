@@ -36,7 +36,10 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExpectationResult:
-    """How one expectation came out, with the subjects that fail or are unknown."""
+    """How one expectation came out, with the subjects that fail or are unknown.
+
+    SKIPPED: nothing of it applies to this stack. One that PASSes may still not apply to a part: `reason` says to which.
+    """
 
     observation: str
     matcher: str

@@ -17,7 +17,8 @@ class Observation:
     things examined behind the value. `low` and `high` bound the value's interval (same unit). `load_sensitive` marks
     values that a busy host makes worse: a FAIL on such a value while others kept the host busy is UNKNOWN.
     `lower_bound` marks a value that was measured on less than the real thing, where it is at least as large: it can
-    fail an upper limit and never pass one.
+    fail an upper limit and never pass one. `not_applicable` marks what has no value because this stack has nothing of
+    the kind, as stack file and database agree; `detail` says what. It passes nothing, and holds nothing up either.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Observation:
     high: float | None = None
     load_sensitive: bool = False
     lower_bound: bool = False
+    not_applicable: bool = False
     evidence: str | None = None  # path below the run directory
     detail: str = ""  # one sentence for people: what was seen
 

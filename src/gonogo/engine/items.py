@@ -122,12 +122,12 @@ class ItemRunner:
             except NotMeasurable as error:
                 return f"{identifier}: {error}"
             expectations = resolved_expectations(check, self.inputs.objectives)
-            if not expectations:
-                return f"{identifier} expects nothing"
-            for expectation in expectations:
-                result = judge_expectation(expectation, recorder.observations, None)
-                if result.outcome is not Outcome.PASS:
+            results = [judge_expectation(one, recorder.observations, None) for one in expectations]
+            for result in results:
+                if result.outcome in {Outcome.FAIL, Outcome.UNKNOWN}:
                     return f"{identifier}: {result.observation} is {result.actual}, expected {result.expected}"
+            if not any(result.outcome is Outcome.PASS for result in results):
+                return f"{identifier} expects nothing that applies here"
         return None
 
 

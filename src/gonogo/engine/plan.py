@@ -43,6 +43,7 @@ LACKS = {  # the facts that `applies_when` may name, as people say it when one i
     "retention": "retention of data",
     "replication_status": "request for the status of replication",
 }
+TOLD_BY_THE_DATABASE = ("vectors", "tenants", "standbys", "synchronous_standbys")  # see `contradicting`
 VECTOR_STORES = ("chroma",)  # kinds of service
 Placed = tuple[Any, tuple[str | int, ...]]  # something written in a file, and where
 
@@ -212,10 +213,8 @@ def _decide(
     condition = verification.spec.applies_when
     if condition is not None and not applies(stack, condition):
         missing = f"the stack file declares no {LACKS[condition]}"
-        found = contradicting(world.facts, condition) if world.facts else ()
-        if found:
-            return None, f"{missing}, but the database has {', '.join(found)}", ""
-        return SkipReason.NOT_APPLICABLE, None, missing
+        doubt = _doubt(stack, world.facts, condition) if world.facts else ""
+        return (None, f"{missing}, {doubt}", "") if doubt else (SkipReason.NOT_APPLICABLE, None, missing)
     if world.failure is not None:
         return None, f"the stack did not start: {world.failure}", ""
     if too_much := _too_much_load(stack, world, verification):
@@ -233,6 +232,14 @@ def _decide(
     if reason := not_declared(verification, stack.contract):
         return SkipReason.UNSUPPORTED, None, reason
     return None, None, ""
+
+
+def _doubt(stack: StackSpec, facts: Facts, condition: str) -> str:
+    """Why the stack file's silence about something proves nothing, "" where the database agrees with it."""
+    if found := contradicting(facts, condition):
+        return f"but the database has {', '.join(found)}"
+    unread = condition in TOLD_BY_THE_DATABASE and declared(stack, Capability.SQL) and not facts.database_read
+    return "and the database could not be read to see whether it has any" if unread else ""
 
 
 def _too_much_load(stack: StackSpec, world: World, verification: Verification) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,7 +82,7 @@ def selftest(options: RunOptions, out: Path, tell: Callable[[str], None], *, str
         rows = _run_cases(ground, cases)
         interrupted = ground.interruption.reason
     undefended = tuple(one.id for one in chosen if not one.spec.defect)
-    unseen = _unseen(rows, chosen)
+    unseen = _unseen(rows, chosen, _absent(ground.healthy))
     return Matrix(rows=rows, undefended=undefended, unseen=unseen, interrupted=interrupted, strict=strict)
 
 
@@ -96,12 +96,24 @@ def _see_that_it_is_ours(inputs: Inputs) -> None:
         )
 
 
-def _unseen(rows: Sequence[Row], chosen: Sequence[Verification]) -> tuple[tuple[str, str], ...]:
+def _unseen(
+    rows: Sequence[Row], chosen: Sequence[Verification], absent: Collection[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
     """What is green here although no defect that this stack can have would turn it red."""
     green = {row.id for row in rows if row.healthy == Outcome.PASS.value}
     tried = {(row.id, name) for row in rows if row.shown for name in row.fails}
     named = ((one.id, name) for one in chosen if one.id in green for name in one.spec.expectations())
-    return tuple(pair for pair in named if pair not in tried)
+    return tuple(pair for pair in named if pair not in tried and pair not in absent)
+
+
+def _absent(healthy: Mapping[str, Finding]) -> set[tuple[str, str]]:
+    """(verification, expectation) of what this stack has nothing of: no defect can turn it red."""
+    return {
+        (identifier, one.observation)
+        for identifier, finding in healthy.items()
+        for one in finding.expectations
+        if one.outcome is Outcome.SKIPPED
+    }
 
 
 def _run_healthy(ground: Ground) -> None:
@@ -137,11 +149,14 @@ def _row(ground: Ground, case: Case) -> Row:
     healthy = ground.healthy.get(case.verification.id)
     outcome = healthy.outcome.value if healthy else Outcome.UNKNOWN.value
     reason = healthy.reason if healthy else "the healthy run did not get to it"
+    absent = [name for identifier, name in _absent(ground.healthy) if identifier == case.verification.id]
     row = Row(
-        id=case.verification.id, healthy=outcome, defect="", defect_name=case.defect.name, fails=case.defect.fails,
-        red=(), reason=reason,
+        id=case.verification.id, healthy=outcome, defect="", defect_name=case.defect.name,
+        fails=tuple(name for name in case.defect.fails if name not in absent), red=(), reason=reason,
     )  # fmt: skip
-    if outcome in {Outcome.FAIL.value, Outcome.UNKNOWN.value}:
+    if outcome == Outcome.PASS.value and not row.fails:
+        row = replace(row, reason=f"this stack has nothing of what it would turn red: {', '.join(case.defect.fails)}")
+    elif outcome in {Outcome.FAIL.value, Outcome.UNKNOWN.value}:
         not_green = healthy is not None and not ground.interruption.is_set
         row = replace(row, not_green=not_green, reason=f"{outcome} without any defect: {reason}")
     elif outcome == Outcome.PASS.value and not ground.interruption.is_set:

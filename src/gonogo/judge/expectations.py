@@ -1,4 +1,7 @@
-"""One expectation against the observations of its name. Nothing observed, too few samples, straddling: UNKNOWN."""
+"""One expectation against the observations of its name. Nothing observed, too few samples, straddling: UNKNOWN.
+
+What does not apply to this stack is SKIPPED: it counts for nothing beside what was measured, and is said.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ CONTENTION_LIMIT = 0.25  # share of the host's processors used by others above w
 Ruling = tuple[Outcome, str]
 PASSED: Ruling = (Outcome.PASS, "")
 FAILED: Ruling = (Outcome.FAIL, "")
+WORST_FIRST = (Outcome.FAIL, Outcome.UNKNOWN, Outcome.PASS, Outcome.SKIPPED)
 
 
 def judge_expectation(
@@ -31,12 +35,10 @@ def judge_expectation(
 
 def _result(expectation: Expectation, observations: Sequence[Observation], rulings: list[Ruling]) -> ExpectationResult:
     outcomes = [outcome for outcome, _ in rulings]
-    worst = next((outcome for outcome in (Outcome.FAIL, Outcome.UNKNOWN) if outcome in outcomes), Outcome.PASS)
-    paired = [
-        (observation, ruling) for observation, ruling in zip(observations, rulings, strict=False) if ruling[0] is worst
-    ]
-    shown = [observation for observation, _ in paired] if worst is not Outcome.PASS else list(observations)
-    reasons = dict.fromkeys(reason for outcome, reason in rulings if outcome is worst and reason)
+    worst = next(outcome for outcome in WORST_FIRST if outcome in outcomes)
+    shown = [one for one, outcome in zip(observations, outcomes, strict=False) if outcome is worst]
+    told = {worst, Outcome.SKIPPED} if worst is Outcome.PASS else {worst}
+    reasons = dict.fromkeys(reason for outcome, reason in rulings if outcome in told and reason)
     return ExpectationResult(
         observation=expectation.observation,
         matcher=expectation.matcher,
@@ -44,7 +46,7 @@ def _result(expectation: Expectation, observations: Sequence[Observation], rulin
         actual="; ".join(_shown(observation) for observation in shown[:5]) or "nothing",
         outcome=worst,
         reason="; ".join(reasons),
-        subjects=() if worst is Outcome.PASS else _subjects(shown),
+        subjects=_subjects(shown) if worst in {Outcome.FAIL, Outcome.UNKNOWN} else (),
     )
 
 
@@ -99,6 +101,9 @@ def _lenient_when_contended(ruling: Ruling, observation: Observation, contention
 
 def _rule(expectation: Expectation, observation: Observation) -> Ruling:
     value = observation.value
+    subject = f" to {observation.subject}" if observation.subject else ""
+    if observation.not_applicable and value is None:
+        return Outcome.SKIPPED, f"not applicable{subject}: {observation.detail}"
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return Outcome.UNKNOWN, observation.detail or f"{observation.name} has no value"
     if observation.n is None and expectation.min_n > 1:

@@ -128,7 +128,19 @@ def _outcome(item: PlanItem, log: ItemLog, results: tuple[ExpectationResult, ...
         return Outcome.UNKNOWN, "; ".join(f"{one.observation}: {one.reason}" for one in unknown)
     if not results:
         return Outcome.UNKNOWN, "it expects nothing, so nothing was proven"
-    return Outcome.PASS, ""
+    told = in_part(results)
+    if not any(result.outcome is Outcome.PASS for result in results):
+        return Outcome.UNKNOWN, f"nothing of what it expects was measured: {told}"
+    return Outcome.PASS, told
+
+
+def in_part(results: Iterable[ExpectationResult]) -> str:
+    """What a PASS does not cover, "" where it covers everything: what has no value because it does not apply."""
+    names: dict[str, list[str]] = defaultdict(list)
+    for one in results:
+        if one.reason:
+            names[one.reason].append(one.observation)
+    return "; ".join(f"{', '.join(observations)}: {reason}" for reason, observations in names.items())
 
 
 def _waiver(item_id: str, policy: ResolvedPolicy, today: date) -> Waiver | None:

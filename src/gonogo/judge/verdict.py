@@ -93,6 +93,8 @@ def _exit_code(verdict: Verdict, broken: Sequence[str]) -> ExitCode:
 def _not_proven(findings: Sequence[Finding], policy: ResolvedPolicy, partial: str | None) -> tuple[NotProven, ...]:
     rows = []
     for finding in findings:
+        if finding.outcome is Outcome.PASS and finding.reason:
+            rows.append(NotProven(id=finding.id, reason=f"passes in part: {finding.reason}"))
         if finding.outcome is not Outcome.SKIPPED:
             continue
         reason = finding.reason

@@ -79,7 +79,7 @@ def take_baseline(context: Context, source: PostgresServer) -> Baseline:
 def no_vectors(context: Context) -> bool:
     """Whether stack file and database agree that no vectors are in this database."""
     declared = any(table.vector for table in context.stack.spec.data.tables.values())
-    return not declared and not context.facts.vector_columns
+    return not declared and context.facts.database_read and not context.facts.vector_columns
 
 
 def _without_vectors(context: Context, source: PostgresServer) -> Baseline:
@@ -101,7 +101,8 @@ def vector_table(context: Context) -> tuple[str, TableFacts]:
     """The largest table with vectors, and its key. Raises NotMeasurable."""
     tables = [(key, table) for key, table in context.facts.tables.items() if table.vector and table.vectors]
     if not tables:
-        raise NotMeasurable("the database holds no table of the stack file's data layout with vectors")
+        silent = f", but it has {', '.join(context.facts.vector_columns[:3])}" if context.facts.vector_columns else ""
+        raise NotMeasurable(f"the database holds no table of the stack file's data layout with vectors{silent}")
     return max(tables, key=lambda entry: entry[1].vectors or 0)
 
 

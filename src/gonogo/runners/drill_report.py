@@ -34,9 +34,7 @@ def restored_rows(before: Fingerprint, after: Fingerprint) -> Observation:
     empty = [name for name, table in before.tables.items() if table.rows and there.get(name) == 0]
     for word, names in (("missing", missing), ("empty", empty)):
         detail += f"; {word}: {', '.join(names)}" if names else ""
-    return Observation(
-        name="restored", value=bool(there) and not missing and not empty, n=len(before.tables), detail=detail
-    )
+    return Observation(name="restored", value=bool(there) and not missing and not empty, n=before.rows, detail=detail)
 
 
 def recovery_times(drill: Drill, *, index_used: bool) -> Iterator[Observation]:

@@ -44,14 +44,21 @@ def rows_and_objects(
         detail=_listed([str(one) for one in rest]) or unsure or f"{before.rows} rows, {before.things} things equal",
     )
     yield Observation(name="differences", value=tuple(str(one) for one in rest), n=before.things, evidence=evidence)
-    yield Observation(
+    yield _settings_lost(len(before.objects.get(SETTING, {})), settings, evidence)
+    yield _broken_indexes(before, after, rest)
+
+
+def _settings_lost(there: int, differences: Sequence[Difference], evidence: str) -> Observation:
+    if not there and not differences:
+        detail = "the source's database and roles have no settings of their own"
+        return Observation(name="settings_lost", value=None, not_applicable=True, evidence=evidence, detail=detail)
+    return Observation(
         name="settings_lost",
-        value=tuple(f"{one.name}: {one.what}" for one in settings),
-        n=max(1, len(before.objects.get(SETTING, {}))),
+        value=tuple(f"{one.name}: {one.what}" for one in differences),
+        n=there + len(differences),
         evidence=evidence,
         detail="settings of the database and its roles that the restored one does not have",
     )
-    yield _broken_indexes(before, after, rest)
 
 
 def _broken_indexes(before: Fingerprint, after: Fingerprint, differences: Sequence[Difference]) -> Observation:
@@ -103,12 +110,12 @@ def search(target: PostgresServer, baseline: Baseline) -> Search:
 
 def _nothing_to_search() -> Search:
     """Of a database without vectors nothing of the kind can be lost; the fingerprint has compared everything else."""
-    detail = "neither stack file nor database knows a vector column: there is no vector index to lose"
+    detail = "neither stack file nor database knows a vector column"
     return Search(
-        index_used=True,
-        observations=(
-            Observation(name="vector_index_used", value=True, n=1, detail=detail),
-            Observation(name="recall_drop", value=0.0, unit="1", n=1, detail=detail),
+        index_used=False,
+        observations=tuple(
+            Observation(name=name, value=None, not_applicable=True, detail=detail)
+            for name in ("vector_index_used", "recall_drop")
         ),
     )
 
@@ -139,8 +146,13 @@ def isolation(target: PostgresServer, baseline: Baseline, context: Context) -> O
     if not before:
         if nobody_to_leak_to(context):
             detail = "the stack has one tenant, and row-level security is on no table: every row is everybody's"
-            return Observation(name="isolation_leaks", value=0, unit="count", n=1, detail=detail)
-        detail = "the stack file names no tenant column: whose rows are whose cannot be told"
+            return Observation(name="isolation_leaks", value=None, not_applicable=True, detail=detail)
+        named = any(table.tenant for table in tables)
+        detail = (
+            "no search of the application was seen in the database: how it names a tenant there is not known"
+            if named
+            else "the stack file names no tenant column: whose rows are whose cannot be told"
+        )
         return Observation(name="isolation_leaks", value=None, detail=detail)
     assert baseline.searched is not None  # what is visible was seen through its search
     try:
@@ -166,7 +178,7 @@ def nobody_to_leak_to(context: Context) -> bool:
     """Whether stack file and database agree that there are no tenants."""
     spec, facts = context.stack.spec, context.facts
     declared = any(table.tenant for table in spec.data.tables.values())
-    return len(spec.contract.tenants) <= 1 and not declared and not facts.row_security
+    return len(spec.contract.tenants) <= 1 and not declared and facts.database_read and not facts.row_security
 
 
 def pages(target: PostgresServer) -> Observation:

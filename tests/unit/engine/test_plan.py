@@ -49,11 +49,14 @@ def planned(identifier: str, *, changes: dict[str, Any] | None = None, world: Wo
 def test_what_the_stack_file_leaves_out_is_inapplicable_only_where_the_database_has_none_of_it(
     identifier: str, changes: dict[str, Any], there: dict[str, Any]
 ) -> None:
-    without = World(capabilities=EVERYTHING, facts=Facts(runtime="embedded"))
+    without = World(capabilities=EVERYTHING, facts=Facts(runtime="embedded", versions={"postgresql": "17.5"}))
     assert planned(identifier, changes=changes, world=without).skip is SkipReason.NOT_APPLICABLE
     item = planned(identifier, changes=changes, world=World(capabilities=EVERYTHING, facts=Facts(runtime="x", **there)))
     assert item.skip is None
     assert "but the database has" in (item.unreachable or "")
+    unread = planned(identifier, changes=changes, world=World(capabilities=EVERYTHING, facts=Facts(runtime="x")))
+    assert unread.skip is None
+    assert "could not be read" in (unread.unreachable or "")
 
 
 def test_a_missing_capability_is_unsupported_with_its_reason() -> None:

@@ -35,8 +35,9 @@ def test_restored_means_every_table_and_rows_where_there_were_some(
     assert (observation.value, observation.detail) == (restored, detail)
 
 
-def test_nothing_restored_from_nothing_is_not_restored() -> None:
-    assert restored_rows(fingerprint({}), fingerprint({})).value is False
+@pytest.mark.parametrize("rows", [{}, {"chunks": 0, "messages": 0}])
+def test_nothing_restored_from_nothing_proves_nothing(rows: Mapping[str, int]) -> None:
+    assert restored_rows(fingerprint(rows), fingerprint(rows)).n == 0
 
 
 @pytest.mark.parametrize(

@@ -60,3 +60,9 @@ def test_missing_and_invalid_indexes_are_broken() -> None:
     found = observed(replace(BEFORE, objects=objects))
     assert found["broken_indexes"][0] == ("chunks_embedding", "chunks_pkey")
     assert found["fingerprints_differ"][0] == 2
+
+
+def test_without_settings_none_can_be_lost() -> None:
+    bare = replace(BEFORE, objects={"index": BEFORE.objects["index"]})
+    (observation,) = [one for one in rows_and_objects(bare, bare, bare, "evidence") if one.name == "settings_lost"]
+    assert (observation.value, observation.not_applicable) == (None, True)
