@@ -8,7 +8,7 @@
   addEventListener("hashchange", reveal);
   reveal();
   let closed = [];
-  addEventListener("beforeprint", () => { closed = all("details:not([open])"); closed.forEach((e) => { e.open = true; }); });
+  addEventListener("beforeprint", () => { closed = all("details.more:not([open])"); closed.forEach((e) => { e.open = true; }); });
   addEventListener("afterprint", () => closed.forEach((e) => { e.open = false; }));
   const box = d.getElementById("search"), told = d.getElementById("found"), cards = all("details.finding");
   box.parentElement.hidden = false;

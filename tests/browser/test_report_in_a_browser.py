@@ -155,12 +155,17 @@ def test_the_outline_has_no_gaps(browser: Browser, reports: dict[str, Path]) -> 
         assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
-def test_paper_shows_what_is_folded_on_the_screen(browser: Browser, reports: dict[str, Path]) -> None:
-    with opened(browser, reports["go"]) as (page, _):
+def test_paper_has_a_line_of_every_finding_and_all_of_what_did_not_pass(
+    browser: Browser, reports: dict[str, Path]
+) -> None:
+    with opened(browser, reports["no_go"]) as (page, _):
         page.emulate_media(media="print")
         page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        assert page.evaluate("document.querySelectorAll('details:not([open])').length") == 0
+        assert all(one.is_visible() for one in page.locator("details.finding > summary").all())
+        assert all(one.is_visible() for one in page.locator("details.finding.FAIL > .body").all())
+        assert not any(one.is_visible() for one in page.locator("details.finding.PASS > .body").all())
+        assert page.get_by_text("is one line on paper").is_visible()
         assert page.get_by_role("searchbox").is_hidden()
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         page.evaluate("dispatchEvent(new Event('afterprint'))")
-        assert page.evaluate("document.querySelectorAll('details[open]').length") == 0
+        assert page.locator("details.more[open]").count() == 0

@@ -14,6 +14,7 @@ from gonogo.reports.view import KEY_FIGURES, words
 
 LANE_HEIGHT, LANE_GAP = 32, 6
 BRACKET_HEIGHT = 24
+BELOW_BRACKETS = 4  # so that the last label does not stand on the axis
 TONES = 6
 KIND_WORDS = {"fault": "Fault", "hold": "Held", "recovery": "Recovery"}
 DISASTER = "disaster"  # the mark from which the figures of FROM_DISASTER count
@@ -35,7 +36,7 @@ def phases(finding: Finding, scene: Scene, identifier: str) -> Chart:
         _bracket(label, start, end, scene.axis, bottom + index * BRACKET_HEIGHT)
         for index, (label, start, end) in enumerate(brackets)
     ]
-    height = bottom + len(brackets) * BRACKET_HEIGHT + AXIS_HEIGHT
+    height = bottom + len(brackets) * BRACKET_HEIGHT + (BELOW_BRACKETS if brackets else 0) + AXIS_HEIGHT
     drawn.append(time_axis(scene.axis, height - AXIS_HEIGHT))
     legend = _phase_legend(scene, brackets)
     return Chart(

@@ -39,6 +39,7 @@ def plot(scene: Scene, group: Sequence[Series], identifier: str) -> Chart:
     drawn = [_bands(scene, top), _grid(y, top)]
     curves = "".join(svg.curve(one.points, scene.axis, y, f"line-{index}") for index, one in enumerate(group))
     drawn.append(svg.plot_area(curves, top=top, height=PLOT_HEIGHT))
+    drawn.append(_levels(y, top))  # above the curves, which would cross them out at the left edge
     drawn += [_threshold(limit, unit, y, top) for limit in seen]
     drawn.append(time_axis(scene.axis, top + PLOT_HEIGHT))
     legend = tuple(_series_entry(one, index, seen) for index, one in enumerate(group))
@@ -76,16 +77,22 @@ def _bands(scene: Scene, top: float) -> str:
 
 
 def _grid(y: svg.Axis, top: float) -> str:
-    drawn = []
-    for tick, label in y.ticks:
-        at = top + PLOT_HEIGHT * (1 - y.percent(tick) / 100)
-        drawn.append(svg.element("line", x1="0%", x2="100%", y1=at, y2=at, class_="grid"))
-        drawn.append(svg.text_at(0, at - 4, label, "tick") if tick != y.low else "")
-    return "".join(drawn)
+    heights = [_height(tick, y, top) for tick, _ in y.ticks]
+    return "".join(svg.element("line", x1="0%", x2="100%", y1=at, y2=at, class_="grid") for at in heights)
+
+
+def _levels(y: svg.Axis, top: float) -> str:
+    """What the lines of the grid stand for; the lowest is the axis of time."""
+    ticks = [(tick, label) for tick, label in y.ticks if tick != y.low]
+    return "".join(svg.text_at(0, _height(tick, y, top) - 4, label, "tick") for tick, label in ticks)
+
+
+def _height(value: float, y: svg.Axis, top: float) -> float:
+    return top + PLOT_HEIGHT * (1 - y.percent(value) / 100)
 
 
 def _threshold(limit: float, unit: str, y: svg.Axis, top: float) -> str:
-    at = top + PLOT_HEIGHT * (1 - y.percent(limit) / 100)
+    at = _height(limit, y, top)
     line = svg.element("line", x1="0%", x2="100%", y1=at, y2=at, class_="threshold")
     return line + svg.text_at(100, at - 5, f"limit {format_value(limit, unit)}", "threshold-key")
 

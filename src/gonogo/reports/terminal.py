@@ -204,8 +204,9 @@ def _waived(page: Page, judgement: Judgement) -> None:
 def _scorecard(page: Page, judgement: Judgement) -> None:
     if not judgement.areas:
         return
-    note = f"{score_text(judgement.score)} of 100, {score_text(judgement.score_without_waivers)} without waivers"
-    page.heading("Scorecard", f"{note}; coverage {percent(judgement.coverage)}; it never decides")
+    unwaived = f", {text}" if (text := view.without_waivers(judgement)) else ""
+    note = f"{score_text(judgement.score)} of 100{unwaived}; coverage {percent(judgement.coverage)}; it never decides"
+    page.heading("Scorecard", note)
     page.columns([_area(page, area) for area in judgement.areas], right=(2, 3))
 
 
@@ -215,7 +216,7 @@ def _area(page: Page, area: AreaScore) -> list[Text]:
         page.text((words(area.name.value), "")),
         _bar(page, area.score, style),
         page.text((page.signs["open"] if area.score is None else score_text(area.score), style)),
-        page.text((f"covered {percent(area.coverage)}", "dim")),
+        page.text((f"covered {covered}" if (covered := view.coverage_text(area)) else "", "dim")),
         page.text((view.tally(area), style)),
     ]
 

@@ -43,6 +43,14 @@ KEY_FIGURES = {  # what an operator asks first, in this order
     "error_rate": "Error rate",
     "recall_at_10": "Recall at 10",
 }
+GLOSSES = {  # what a stranger asks of them; the longer answer is docs/guide/reading-the-report.md
+    "rto": "from the disaster to full service",
+    "rto_degraded": "from the disaster to the first correct answer",
+    "restore_time": "no disaster, the restore alone",
+    "rpo": "by acknowledged writes that were lost",
+    "exposed_rpo": "what the next disaster may cost, by the declared schedule",
+    "write_outage": "longest time without an acknowledged write",
+}
 WORDS = {"api": "API", "rto": "RTO", "rpo": "RPO", "llm": "LLM", "tls": "TLS", "sql": "SQL", "id": "ID", "ids": "IDs"}
 
 
@@ -86,6 +94,11 @@ def figure_label(name: str) -> str:
     ('Latency p95', 'Search rate')
     """
     return KEY_FIGURES.get(name, words(name))
+
+
+def gloss(name: str) -> str:
+    """A key figure in words; empty where its label says it all."""
+    return GLOSSES.get(name, "")
 
 
 def short_commit(commit: str | None) -> str:
@@ -211,7 +224,18 @@ def tally(area: AreaScore) -> str:
     parts = [f"{count} {name}" for name, count in counts if count]
     if area.waived:
         parts.append(f"{area.waived} waived")
-    return ", ".join(parts) or "nothing planned"
+    return ", ".join(parts) or "nothing to measure"
+
+
+def coverage_text(area: AreaScore) -> str:
+    """How much of an area was measured; empty where there was nothing to measure, so that 0 % is always a lack."""
+    measurable = area.passed or area.failed or area.unknown or area.skipped
+    return percent(area.coverage) if measurable else ""
+
+
+def without_waivers(judgement: Judgement) -> str:
+    """The score as if nothing were waived; empty where nothing is."""
+    return f"{score_text(judgement.score_without_waivers)} without waivers" if waived(judgement) else ""
 
 
 def figures(finding: Finding) -> list[Figure]:

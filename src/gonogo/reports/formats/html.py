@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -29,8 +30,12 @@ DIGEST_SHOWN = 12
 WAIVED = "WAIVED"
 OTHER_AREAS = "other_areas"  # of which nothing ran
 ORDER = ("FAIL", "UNKNOWN", WAIVED, "PASS", "SKIPPED")  # the worst first
+SAID = {"PASS": "passed", "FAIL": "failed"}  # as the scorecard says it
 COLOURS = {Verdict.GO: "#17683f", Verdict.NO_GO: "#a8231c", Verdict.HOLD: "#7f5300", Verdict.PARTIAL: "#1d5a92"}
-UNKNOWN_NOTE = "We looked and cannot say. What could not be measured never counts as good."
+UNKNOWN_NOTE = (
+    "We looked and cannot say. What could not be measured never counts as good: "
+    "mend what the reason names, then run again."
+)
 NOT_PROVEN_NOTE = "The verdict says nothing about these."
 
 
@@ -71,6 +76,7 @@ def render(run: dict[str, Any]) -> str:
     environment.loader = FileSystemLoader(folder)
     environment.filters |= {
         "markup": Markup,
+        "breakable": breakable,
         "limited": limited,
         "short_digest": short_digest,
         "evidence": evidence_link,
@@ -78,8 +84,10 @@ def render(run: dict[str, Any]) -> str:
     }
     environment.globals |= {
         "words": view.words,
+        "gloss": view.gloss,
         "instant": view.instant,
         "percent": view.percent,
+        "coverage": view.coverage_text,
         "score": view.score_text,
         "seconds": format_seconds,
         "value": format_value,
@@ -103,6 +111,15 @@ def state(finding: Finding) -> str:
 def limited(text: str) -> str:
     """At most `LONGEST_TEXT` characters, so that one endless value does not bury the page."""
     return text if len(text) <= LONGEST_TEXT else f"{text[:LONGEST_TEXT]} … (all of it in run.json)"
+
+
+def breakable(identifier: str) -> Markup:
+    """An id that a narrow page breaks between its words, and that is copied whole.
+
+    >>> breakable("chaos/pool_exhaustion")
+    Markup('chaos/<wbr>pool_<wbr>exhaustion')
+    """
+    return Markup("<wbr>").join(re.split(r"(?<=[/_])", identifier))
 
 
 def short_digest(image: str) -> str:
@@ -145,6 +162,7 @@ def _content(judgement: Judgement) -> dict[str, Any]:
         "lists": _lists(judgement),
         "areas": [_area_row(area) for area in judgement.areas],
         "waived": view.waived(judgement),
+        "unwaived": view.without_waivers(judgement),
         "key_figures": view.key_figures(judgement),
         "exercises": drawn,
         "drawn_ids": {one.finding.id for one in drawn},
@@ -211,7 +229,7 @@ def _group(area: str, findings: Sequence[Finding]) -> Group:
     counts = [(one, sum(state(finding) == one for finding in findings)) for one in ORDER]
     return Group(
         area=area,
-        outcomes=", ".join(f"{count} {name.lower()}" for name, count in counts if count),
+        outcomes=", ".join(f"{count} {SAID.get(name, name.lower())}" for name, count in counts if count),
         shown=shown,
         skipped=[finding for finding in ordered if finding.outcome is Outcome.SKIPPED],
     )

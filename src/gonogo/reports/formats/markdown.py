@@ -133,9 +133,10 @@ def _scorecard(judgement: Judgement) -> Iterator[str]:
     if not judgement.areas:
         return
     yield "## Scorecard"
+    unwaived = f" ({text})" if (text := view.without_waivers(judgement)) else ""
     yield (
-        f"Score **{score_text(judgement.score)}** of 100 ({score_text(judgement.score_without_waivers)} without "
-        f"waivers), coverage **{percent(judgement.coverage)}**. {view.SCORE_NEVER_DECIDES}"
+        f"Score **{score_text(judgement.score)}** of 100{unwaived}, coverage **{percent(judgement.coverage)}**. "
+        f"{view.SCORE_NEVER_DECIDES}"
     )
     headers = ("Area", "Score", "Coverage", "Passed", "Failed", "Unknown", "Skipped", "Waived")
     yield table(headers, [_area(area) for area in judgement.areas], right=range(1, len(headers)))
@@ -143,7 +144,8 @@ def _scorecard(judgement: Judgement) -> Iterator[str]:
 
 def _area(area: AreaScore) -> list[str]:
     numbers = (area.passed, area.failed, area.unknown, area.skipped, area.waived)
-    return [words(area.name.value), score_text(area.score), percent(area.coverage), *(str(one) for one in numbers)]
+    covered = view.coverage_text(area) or "-"
+    return [words(area.name.value), score_text(area.score), covered, *(str(one) for one in numbers)]
 
 
 def _figures(judgement: Judgement) -> Iterator[str]:
