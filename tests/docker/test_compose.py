@@ -149,6 +149,46 @@ def test_what_is_killed_stays_dead_until_it_is_started(project: Running) -> None
     assert application.log_text().startswith(log)
 
 
+FLAKY = """\
+services:
+  cache: {{image: {image}}}
+  flaky:
+    image: {image}
+    command: sh -c 'test -e /tmp/again && exec sleep 600; touch /tmp/again; exit 7'
+    restart: {restart}
+"""
+ONE_CACHE = "stack: flaky\ncompose: compose.yaml\nservices:\n  cache: {kind: redis, compose: cache}\n"
+
+
+def flaky(folder: Path, restart: str) -> str:
+    """A stack of a project with a service that ends the first time. Its stack file."""
+    image = mirror_map().get("redis:7", "redis:7")
+    (folder / "compose.yaml").write_text(FLAKY.format(image=image, restart=json.dumps(restart)))
+    (folder / "stack.yaml").write_text(ONE_CACHE)
+    return str(folder / "stack.yaml")
+
+
+def test_a_service_that_counts_on_being_started_again_is_until_the_project_has_started(
+    compose_program: None, engine: DockerClient, tmp_path: Path
+) -> None:
+    with running(tmp_path / "run", runtime="docker", stack=flaky(tmp_path, "always")) as found:
+        label: dict[str, Any] = {"label": [f"{RUN}={found.run.run_id}", "com.docker.compose.service=flaky"]}
+        (container,) = engine.containers.list(filters=label)
+        assert container.attrs["RestartCount"] == 1
+        assert container.attrs["HostConfig"]["RestartPolicy"]["Name"] == "no"
+        container.kill()
+        container.reload()
+        assert container.status == "exited"
+
+
+def test_a_service_that_is_not_started_again_stops_the_start(compose_program: None, tmp_path: Path) -> None:
+    with (
+        pytest.raises(StackError, match="flaky ended with exit code 7"),
+        running(tmp_path / "run", runtime="docker", stack=flaky(tmp_path, "no")),
+    ):
+        pass
+
+
 @pytest.fixture
 def theirs(compose_program: None, tmp_path: Path) -> Iterator[Path]:
     """A project that somebody runs already: a fixed port and name, a volume and a folder with data. Its folder."""

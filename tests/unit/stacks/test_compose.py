@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +11,14 @@ import pytest
 
 from gonogo.core.errors import UsageError
 from gonogo.spec.stack import StackSpec
+from gonogo.stacks.compose.beyond import led_outside, listening_below, objections
 from gonogo.stacks.compose.database import command_with, no_capture
 from gonogo.stacks.compose.logins import logins
 from gonogo.stacks.compose.member import Written
 from gonogo.stacks.compose.mounts import Folders
 from gonogo.stacks.compose.program import problem
 from gonogo.stacks.compose.project import Reference, public_words
-from gonogo.stacks.compose.rewrite import Reached, Rewritten, Surroundings, left_out, objections, rewrite
+from gonogo.stacks.compose.rewrite import Reached, Rewritten, Surroundings, left_out, rewrite
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.start import choose_runtime
 
@@ -147,6 +150,9 @@ def test_replicas_become_one(tmp_path: Path) -> None:
         ({"network_mode": "host"}, "host's network"),
         ({"network_mode": "container:x"}, "not the project's"),
         ({"pid": "host"}, "pid: host"),
+        ({"ipc": "host"}, "ipc: host"),
+        ({"pid": "container:x"}, "not the project's (pid:, ipc:)"),
+        ({"use_api_socket": True}, "engine's socket"),
         ({"privileged": True}, "privileged"),
         ({"volumes": [{"type": "bind", "source": "/var/run/docker.sock", "target": "/s"}]}, "engine's socket"),
         ({"external_links": ["x"]}, "external_links"),
@@ -157,6 +163,88 @@ def test_what_reaches_beyond_the_run_is_refused_with_what_to_do(service: dict[st
     (found,) = objections(project({"odd": {"image": "i", **service}, "fine": {"image": "i"}}))
     assert said in found
     assert "without: [odd]" in found
+
+
+@pytest.fixture
+def listening(tmp_path: Path) -> Iterator[Path]:
+    """A socket on which somebody listens, in a folder of its own."""
+    path = tmp_path / "run" / "s.sock"
+    path.parent.mkdir()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        yield path
+
+
+def test_a_container_never_speaks_to_who_listens_on_this_host(listening: Path, tmp_path: Path) -> None:
+    """A mount that is read-only would let it: sockets are refused, folders that hold them are copied."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    mount = {"type": "bind", "source": str(listening), "target": "/s"}
+    (found,) = objections(project({"odd": {"image": "i", "volumes": [mount]}}))
+    assert "odd has a socket on which this host listens" in found
+    assert listening_below(listening.parent) == [listening]
+
+    around = {"type": "bind", "source": str(listening.parent), "target": "/run", "read_only": True}
+    model = project({"odd": {"image": "i", "volumes": [around]}})
+    assert objections(model) == []
+    (copied,) = rewritten(scratch, model).model["services"]["odd"]["volumes"]
+    assert Path(copied["source"]).is_relative_to(scratch)
+    assert copied["read_only"]
+    assert listening_below(Path(copied["source"])) == []
+
+
+def test_a_folder_around_the_engines_socket_is_refused(listening: Path) -> None:
+    listening.with_name("docker.sock").touch()
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(listening.with_name("podman.sock")))
+        server.listen()
+        mount = {"type": "bind", "source": str(listening.parent.parent), "target": "/host", "read_only": True}
+        (found,) = objections(project({"odd": {"image": "i", "volumes": [mount]}}))
+    assert "engine's socket" in found
+
+
+OUTSIDE: dict[str, Any] = {
+    "url": {"environment": {"DATABASE_URL": "postgresql://rag:s3cret@prod.example:5432/rag"}},
+    "parts": {"environment": {"DB_HOST": "10.1.2.3", "DB_USER": "rag"}},
+    "store": {"environment": {"QDRANT_URL": "https://prod.example:6333"}},
+    "host": {"environment": {"REDIS_URL": "redis://host.docker.internal/0"}},
+    "named": {"environment": {"REDIS_URL": "redis://prod/0"}, "extra_hosts": ["prod=10.0.0.7"]},
+    "command": {"command": ["worker", "--broker", "amqp://prod.example"]},
+}
+
+
+@pytest.mark.parametrize("case", OUTSIDE)
+def test_a_database_that_is_not_the_projects_is_refused(case: str) -> None:
+    """A run would write to it. What the stack file gives instead is its author's word."""
+    service = {"image": "i", **OUTSIDE[case]}
+    (found,) = led_outside(project({"app": service}), {})
+    assert "which is not of the project" in found
+    assert "s3cret" not in found
+    given = {"app": dict.fromkeys(OUTSIDE[case].get("environment", {}), "")}
+    assert len(led_outside(project({"app": service}), given)) == (case == "command")
+
+
+def test_databases_of_the_project_and_models_elsewhere_are_nothing_to_refuse() -> None:
+    environment = {
+        "DATABASE_URL": "postgresql://a:b@db.internal/rag", "REDIS_URL": "redis://cache", "DB_HOST": "127.0.0.1",
+        "OPENAI_BASE_URL": "https://models.example/v1", "POSTGRES_HOST": "db", "CHROMA_SERVER_HOST": "0.0.0.0",
+    }  # fmt: skip
+    db = {"image": "i", "networks": {"back": {"aliases": ["db.internal"]}}}
+    assert led_outside(project({"app": {"image": "i", "environment": environment}, "db": db}), {}) == []
+
+
+def test_a_restart_of_the_project_lasts_until_it_has_started(tmp_path: Path) -> None:
+    model = project(
+        {
+            "a": {"image": "a", "restart": "always"},
+            "b": {"image": "b", "restart": "no"},
+            "c": {"image": "c", "deploy": {"restart_policy": {"condition": "any"}}},
+            "d": {"image": "d"},
+        }
+    )
+    made = rewritten(tmp_path, model).model["services"]
+    assert [made[name]["restart"] for name in "abcd"] == ["on-failure", "no", "on-failure", "no"]
 
 
 def test_what_is_left_out_is_not_waited_for() -> None:

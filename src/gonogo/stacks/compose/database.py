@@ -12,6 +12,7 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.pg.sessions import session
+from gonogo.stacks.compose.dollars import plain
 from gonogo.stacks.compose.logins import Login, logins
 from gonogo.stacks.compose.member import Member, Written
 from gonogo.stacks.docker.images import Image
@@ -54,8 +55,8 @@ def no_capture(written: Written) -> str | None:
 
 def _is_postgres(written: Written) -> bool:
     words = written.service.get("command") or written.image.command
-    plain = not written.service.get("entrypoint") and words
-    return bool(plain) and (posixpath.basename(words[0]) == "postgres" or words[0].startswith("-"))
+    own = not written.service.get("entrypoint") and words
+    return bool(own) and (posixpath.basename(words[0]) == "postgres" or words[0].startswith("-"))
 
 
 def command_with(written: Written, settings: Mapping[str, str]) -> tuple[str, ...]:
@@ -67,7 +68,7 @@ def command_with(written: Written, settings: Mapping[str, str]) -> tuple[str, ..
         raise MissingCapability(f"settings: {written.name} is not started as `postgres …`, so none can be added")
     words = written.service.get("command") or written.image.command
     extra = [part for name, value in added.items() for part in ("-c", f"{name}={value}")]
-    return (*(word.replace("$$", "$") for word in words), *extra)
+    return (*map(plain, words), *extra)
 
 
 class KnownLogins(SqlServer):

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.deadline import Deadline
+from gonogo.stacks.compose.dollars import doubled, plain
 from gonogo.stacks.compose.program import Compose
-from gonogo.stacks.compose.rewrite import doubled, plain
 from gonogo.stacks.docker.engine import RUN
 from gonogo.stacks.docker.images import BUILT, BUILT_NAME, FROM, Image, mirror_map, replaced
 from gonogo.stacks.docker.site import DockerSite
@@ -53,7 +53,7 @@ class Builder:
         return f"{BUILT_NAME}/{self.stack}-{name.lower()}:{hashlib.sha256(recipe.encode()).hexdigest()[:12]}"
 
     def _context(self, build: Mapping[str, Any]) -> str | Path:
-        context = plain(str(build.get("context", ".")))
+        context = plain(build.get("context", "."))
         if REMOTE.match(context):
             return context
         return self.edited.get(Path(context).resolve(), Path(context))
@@ -81,7 +81,7 @@ class Builder:
     def _mirrored(self, name: str, build: Mapping[str, Any], context: Path, deadline: Deadline) -> dict[str, str]:
         """The Dockerfile with its bases replaced by their mirrors; nothing where none has a mirror."""
         text = build.get("dockerfile_inline")
-        path = context / plain(str(build.get("dockerfile") or "Dockerfile"))
+        path = context / plain(build.get("dockerfile") or "Dockerfile")
         if text is None and not path.is_file():
             return {}  # Compose says so, in its own words
         text = plain(text) if text is not None else path.read_text()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import StackError, UsageError
 from gonogo.spec.base import Spec
+from gonogo.stacks.compose.dollars import plain
 from gonogo.stacks.docker.box import HOST, Box, Definition
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
@@ -33,7 +34,7 @@ class Written:
     def folder(self) -> Path | None:
         """The folder that its image is built from: the source of the application, as far as can be told."""
         context = (self.service.get("build") or {}).get("context")
-        folder = Path(str(context).replace("$$", "$")) if context else None
+        folder = Path(plain(context)) if context else None
         return folder if folder and folder.is_dir() else None
 
     def ports(self) -> list[int]:

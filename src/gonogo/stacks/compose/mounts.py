@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gonogo.core.errors import UnsupportedStack
 from gonogo.core.quantity import format_bytes
+from gonogo.stacks.compose.beyond import LEAVE_OUT, listening_below
+from gonogo.stacks.compose.dollars import doubled, plain
 from gonogo.stacks.local.cluster import run_program
 
 COPIED_BYTES = 256 * 2**20  # the most that is copied of one folder
@@ -84,25 +87,31 @@ class Mounting:
         return [self._bound(n, one) if one.get("type") == "bind" else dict(one) for n, one in enumerate(mounts)]
 
     def _bound(self, number: int, one: Mount) -> Mount:
-        path, target = Path(str(one["source"]).replace("$$", "$")), str(one["target"])
+        path, target = Path(plain(one["source"])), str(one["target"])
         read_only = bool(one.get("read_only"))
-        if path.is_file() or path.is_socket():
+        if path.is_file():
             return _bind(path, target, read_only=True)
         if (stand_in := self.folders.stand_in(path)) is not None:
             return _bind(stand_in, target, read_only=read_only)
         if not path.is_dir():
             self.notes.append(f"{self.service}: {path} is not there: {target} is empty")
             return self._empty(number, target)
-        if read_only:
+        listens = listening_below(path)
+        if read_only and not listens:
             return _bind(path, target, read_only=True)
         if _is_below(target, (*DATA_FOLDERS, *self.data)):
             self.notes.append(f"{self.service}: {path} is yours: the run has an empty {target} in its place")
             return self._empty(number, target)
-        copy = self.folders.copy_of(path)
+        copy = self.folders.copy_of(path)  # of a socket, a copy leads to nobody
+        if copy is None and listens:
+            raise UnsupportedStack(
+                f"{self.service} mounts {path}, in which this host listens ({listens[0]});"
+                f" {LEAVE_OUT.format(name=self.service)}"
+            )
         if copy is None:
             most = f"more than {format_bytes(COPIED_BYTES)} or {COPIED_ENTRIES:,} files"
             self.notes.append(f"{self.service}: {path} holds {most}: it is mounted read-only, not copied")
-        return _bind(copy or path, target, read_only=copy is None)
+        return _bind(copy or path, target, read_only=read_only or copy is None)
 
     def _empty(self, number: int, target: str) -> Mount:
         key = f"{self.service}-{number}".replace(".", "-")
@@ -111,8 +120,7 @@ class Mounting:
 
 
 def _bind(path: Path, target: str, *, read_only: bool) -> Mount:
-    source = str(path).replace("$", "$$")
-    made = {"type": "bind", "source": source, "target": target, "bind": {"create_host_path": False}}
+    made = {"type": "bind", "source": doubled(str(path)), "target": target, "bind": {"create_host_path": False}}
     return {**made, "read_only": True} if read_only else made
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import StackError, UnsupportedStack, UsageError
+from gonogo.core.errors import DeadlineExceeded, StackError, UnsupportedStack, UsageError
 from gonogo.core.secrets import is_secret
 from gonogo.spec.compose import ComposeSpec
+from gonogo.stacks.compose.beyond import led_outside, objections
+from gonogo.stacks.compose.dollars import plain
 from gonogo.stacks.compose.images import Builder
 from gonogo.stacks.compose.member import Member, Written
 from gonogo.stacks.compose.mounts import Folders
@@ -24,8 +28,6 @@ from gonogo.stacks.compose.rewrite import (
     Rewritten,
     Surroundings,
     left_out,
-    objections,
-    plain,
     rewrite,
 )
 from gonogo.stacks.docker.box import PORT_TAKEN, TRIES
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from docker.models.containers import Container
 
 UP_SECONDS = 600.0
+SETTLE_SECONDS = 30.0
+SETTLE_POLL_SECONDS = 0.1
 TAIL_LINES = 15
 PUBLIC = re.compile(r"(?i)(user(name)?|_db|database|db_?name|host)$")
 PROJECT, SERVICE, NUMBER = (f"com.docker.compose.{one}" for one in ("project", "service", "container-number"))
@@ -155,12 +159,22 @@ class Project:
             found = self.site.client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
             return {one.labels[SERVICE]: one for one in found}
 
-    def stay_dead(self) -> None:
-        """From now on, what is killed stays dead: until here, a restart: of the project may have been needed."""
+    def stay_dead(self, deadline: Deadline) -> None:
+        """From now on, what is killed stays dead: until here, a restart: of the project may have been needed.
+
+        What is between two lives is given time for the next one.
+        """
+        with suppress(DeadlineExceeded):  # then it has failed, and `judge` says so
+            deadline.within(SETTLE_SECONDS).poll(
+                lambda: not self._restarting(), every_seconds=SETTLE_POLL_SECONDS, what="services stay up"
+            )
         policy: Any = {"Name": "no"}
         for name, container in self.containers.items():
             with speaking(f"{name} cannot be told to stay dead"):
                 container.update(restart_policy=policy)
+
+    def _restarting(self) -> bool:
+        return any(one.attrs["State"]["Status"] == "restarting" for one in self._find().values())
 
     def judge(self) -> None:
         """Raise StackError for a service that has ended badly. One that is unhealthy may only be on a slow host."""
@@ -174,7 +188,7 @@ class Project:
             with speaking(f"{name} cannot be looked at"):
                 container.reload()
                 state: Any = container.attrs["State"]
-                if state["Status"] == "exited" and state["ExitCode"]:
+                if state["Status"] in {"exited", "restarting"} and state["ExitCode"]:
                     what = f"{name} ended with exit code {state['ExitCode']}"
                 elif not healthy and (state.get("Health") or {}).get("Status") == "unhealthy":
                     what = f"{name} is unhealthy"
@@ -203,9 +217,18 @@ class Project:
 
 
 def read_project(
-    spec: ComposeSpec, named: Mapping[str, Reference], folder: Path, site: DockerSite, compose: Compose
+    spec: ComposeSpec,
+    named: Mapping[str, Reference],
+    given: Mapping[str, Mapping[str, str]],
+    *,
+    folder: Path,
+    site: DockerSite,
+    compose: Compose,
 ) -> Project:
-    """The user's project. Raises UsageError for what does not fit it, UnsupportedStack for what cannot be run."""
+    """The user's project. `given`: the variables that the stack file gives to services of it.
+
+    Raises UsageError for what does not fit it, UnsupportedStack for what cannot be run.
+    """
     model = compose.resolved(spec, folder, site.deadline)
     services = model.get("services") or {}
     _all_there("compose.without", spec.without, services)
@@ -214,7 +237,7 @@ def read_project(
         if reference.service in spec.without:
             raise UsageError(f"services.{name}.compose: {reference.service} is left out by compose.without")
     kept = left_out(model, frozenset(spec.without))
-    if found := objections(kept):
+    if found := [*objections(kept), *led_outside(kept, given)]:
         raise UnsupportedStack("the Compose project cannot be run: " + "; ".join(found))
     for text in _secret_texts(kept):
         site.run.secret(text)
@@ -235,17 +258,20 @@ def _all_there(where: str, names: tuple[str, ...], services: Mapping[str, Any]) 
 def _secret_texts(model: Model) -> list[str]:
     """What stands in the project and must not reach a report."""
     found = [
-        plain(str(value))
+        plain(value)
         for one in model["services"].values()
         for name, value in (one.get("environment") or {}).items()
-        if value is not None and is_secret(name, plain(str(value)))
+        if value is not None and is_secret(name, plain(value))
     ]
     for one in (model.get("secrets") or {}).values():
-        path = Path(plain(str(one.get("file") or "")))
+        path = Path(plain(one.get("file") or ""))
         if path.is_file():
-            found.append(path.read_text(errors="replace").strip())
+            with suppress(PermissionError):  # then only the engine reads it: what gonogo cannot see, it cannot mask
+                found.append(path.read_text(errors="replace").strip())
+        if one.get("environment"):
+            found.append(os.environ.get(str(one["environment"]), ""))
         if one.get("content"):
-            found.append(plain(str(one["content"])))
+            found.append(plain(one["content"]))
     public = public_words(model)
     return [text for text in found if text and text not in public]
 
@@ -256,5 +282,5 @@ def public_words(model: Model) -> frozenset[str]:
     for one in model["services"].values():
         for name, value in (one.get("environment") or {}).items():
             if PUBLIC.search(name) and value is not None:
-                said.add(plain(str(value)))
+                said.add(plain(value))
     return frozenset(said)

@@ -1,7 +1,7 @@
 """What is changed in a Compose project so that a run of it meets nobody: from the resolved model to another one.
 
 Nothing leaves the run: no fixed port, name or address, no volume, network or folder of anybody else. What cannot be
-taken in hand like that is refused with a sentence.
+taken in hand like that is refused: see beyond.py.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gonogo.stacks.compose.dollars import doubled
 from gonogo.stacks.compose.mounts import Folders, Mounting
 from gonogo.stacks.docker.box import HOST, LOG_OPTIONS
 
 OWN_NETWORK = "gonogo"  # its key in the rewritten project: the network that gonogo's own containers are in
-LEAVE_OUT = "leave it out with compose: {{without: [{name}]}}"
 START_PERIOD = "60s"  # on a busy host, a first start outlasts the retries of many a health check
 PORTS_AS_WRITTEN = ("target", "protocol", "app_protocol", "name")
 
@@ -52,42 +52,6 @@ class Rewritten:
     model: Model
     ports: dict[tuple[str, int], int] = field(default_factory=dict)  # service and port inside → port of 127.0.0.1
     notes: list[str] = field(default_factory=list)
-
-
-def objections(model: Model) -> list[str]:
-    """What of a project cannot be run under gonogo, one sentence each."""
-    found = []
-    for name, service in model["services"].items():
-        found += [f"{name} {why}; {LEAVE_OUT.format(name=name)}" for why in _objections(service)]
-    for kind in ("secrets", "configs"):
-        found += [
-            f"{kind[:-1]} {name} is external: gonogo knows only those that come from files and variables"
-            for name, one in (model.get(kind) or {}).items()
-            if one.get("external")
-        ]
-    return found
-
-
-def _objections(service: Mapping[str, Any]) -> list[str]:
-    """Sentences without their subject."""
-    mode = str(service.get("network_mode") or "")
-    outside = [one for one in service.get("volumes_from") or () if str(one).startswith("container:")]
-    socket = [one for one in service.get("volumes") or () if str(one.get("source", "")).endswith("/docker.sock")]
-    reasons = (
-        (mode == "host", "uses this host's network (network_mode: host): two runs of it would meet"),
-        (mode.startswith("container:"), "uses the network of a container that is not the project's"),
-        (service.get("pid") == "host", "sees this host's processes (pid: host)"),
-        (service.get("privileged"), "is privileged: it could reach beyond the run"),
-        (socket, "has the Docker engine's socket: it could reach beyond the run"),
-        (service.get("external_links"), "is linked to containers that are not the project's (external_links)"),
-        (outside, "uses volumes of a container that is not the project's (volumes_from)"),
-        (_image_missing(service), "has neither image: nor build:"),
-    )
-    return [text for applies, text in reasons if applies]
-
-
-def _image_missing(service: Mapping[str, Any]) -> bool:
-    return not service.get("image") and not service.get("build")
 
 
 def left_out(model: Model, names: frozenset[str]) -> Model:
@@ -154,7 +118,7 @@ def _service(name: str, one: Model, around: Surroundings, made: Rewritten) -> Mo
     service |= {
         "image": around.images[name],
         "pull_policy": "never",
-        "restart": "no",  # what is killed must stay dead until gonogo starts it
+        "restart": _restart(one),
         "logging": {"driver": "json-file", "options": dict(LOG_OPTIONS)},
         "labels": {**_labels(one), **around.labels(name)},
         "environment": {**(one.get("environment") or {}), **{k: doubled(v) for k, v in wanted.environment.items()}},
@@ -175,6 +139,17 @@ def _service(name: str, one: Model, around: Surroundings, made: Rewritten) -> Mo
     if not one.get("network_mode"):
         service["networks"] = _attachments(one, reached=name in around.reached)
     return service
+
+
+def _restart(one: Model) -> str:
+    """Until the project has started; then nothing starts again by itself: see `Project.stay_dead`.
+
+    Many a service ends as long as its database does not answer, and counts on being started again. Never `always`:
+    that one would come back with the engine after a restart of this host, when nobody remembers the run.
+    """
+    deploy = (one.get("deploy") or {}).get("restart_policy") or {}
+    wanted = str(one.get("restart") or deploy.get("condition") or "no")
+    return "no" if wanted in {"no", "none"} else "on-failure"
 
 
 def _deploy(name: str, one: Model, made: Rewritten) -> Model:
@@ -217,21 +192,3 @@ def _labels(one: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(labels, list):
         return dict(str(label).partition("=")[::2] for label in labels)
     return dict(labels)
-
-
-def doubled(text: str) -> str:
-    """A text as it must stand in a Compose file, which would fill in ${…}.
-
-    >>> doubled("pa$$word"), doubled("plain")
-    ('pa$$$$word', 'plain')
-    """
-    return text.replace("$", "$$")
-
-
-def plain(text: str) -> str:
-    """What a text of a resolved project means.
-
-    >>> plain(doubled("pa$$word"))
-    'pa$$word'
-    """
-    return text.replace("$$", "$")

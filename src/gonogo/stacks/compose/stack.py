@@ -15,8 +15,9 @@ from gonogo.core.errors import MissingCapability, StackError
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import Connection, session
 from gonogo.stacks.compose.database import ComposePostgres, KnownLogins
+from gonogo.stacks.compose.dollars import doubled
 from gonogo.stacks.compose.project import TAIL_LINES, Project
-from gonogo.stacks.compose.rewrite import Model, doubled
+from gonogo.stacks.compose.rewrite import Model
 from gonogo.stacks.docker.box import HOST
 from gonogo.stacks.docker.engine import RUN, SERVICE, labels_of, speaking
 from gonogo.stacks.docker.server import DockerPostgres

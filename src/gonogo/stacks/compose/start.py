@@ -77,7 +77,10 @@ def _running(
 ) -> Project:
     named = {name: Reference.parse(name, one.compose) for name, one in declared.items() if one.compose}
     site.run.progress(f"Compose project of {', '.join(spec.file)}")
-    project = read_project(spec, named, request.spec_path.parent, site, compose)
+    given = {
+        reference.service: getattr(declared[name].parameters, "environment", {}) for name, reference in named.items()
+    }
+    project = read_project(spec, named, given, folder=request.spec_path.parent, site=site, compose=compose)
     edited = _edited(request, declared, project)
     project.prepare(request.spec.stack, edited, request.deadline)
     reached = {}
@@ -115,7 +118,7 @@ def _taken_in_hand(project: Project, request: StackRequest, declared: Mapping[st
         kind = declared[name].kind
         assert isinstance(kind, ComposeKind)
         started[name] = kind.compose(declared[name], project.member(name, application.service if application else ""))
-    project.stay_dead()
+    project.stay_dead(request.deadline)
     project.judge()
     for name, one in started.items():
         if isinstance(one.service, ComposePostgres):
