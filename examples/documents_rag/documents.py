@@ -8,15 +8,14 @@ from reference_rag.chunking import chunks_of
 from reference_rag.database import Database
 from reference_rag.embeddings import Embedder, Vector
 from reference_rag.errors import ModelUnavailable, NotFound
-from reference_rag.llm import ChatModel, Message
+from reference_rag.llm import ChatModel
 from reference_rag.metrics import Metrics
-from reference_rag.rag import Answer
+from reference_rag.rag import HISTORY_MESSAGES, Answer, prompt
 from reference_rag.store import Chunk, Hit, Turn
 
 from . import store
 
 NOBODY = ""  # all keys share the documents: no transaction belongs to a tenant
-_HISTORY_MESSAGES = 10
 _EMBEDDING_CHECK_SECONDS = 0.4
 _EMBEDDING_FRESH_SECONDS = 1.0
 _INSTRUCTIONS = (
@@ -58,7 +57,7 @@ class Documents:
             raise NotFound
         return document
 
-    async def list(self, limit: int, offset: int) -> list[store.Document]:
+    async def page(self, limit: int, offset: int) -> list[store.Document]:
         """Documents, newest first."""
         return await self.database.read(NOBODY, lambda connection: store.list_documents(connection, limit, offset))
 
@@ -67,7 +66,7 @@ class Documents:
         if not await self.database.write(NOBODY, lambda connection: store.delete_document(connection, document_id)):
             raise NotFound
 
-    async def search(self, query: str, k: int) -> Sequence[Hit]:
+    async def search(self, query: str, k: int) -> list[Hit]:
         """The `k` passages nearest to the query, best first."""
         [vector] = await self._embed([query])
         hits = await self.database.read(NOBODY, lambda connection: store.search(connection, vector, k))
@@ -77,12 +76,12 @@ class Documents:
 
     async def chat(self, session: str, message: str) -> Answer:
         """Answer a message of a session. When the model fails, the session is left as it was."""
-        sources = list(await self.search(message, self.top_k))
+        sources = await self.search(message, self.top_k)
         history = await self.database.read(
-            NOBODY, lambda connection: store.last_turns(connection, session, _HISTORY_MESSAGES)
+            NOBODY, lambda connection: store.last_turns(connection, session, HISTORY_MESSAGES)
         )
         # No connection is held while the model thinks.
-        text = await self.model.complete(_prompt(sources, history, message))
+        text = await self.model.complete(prompt(sources, history, message, _INSTRUCTIONS))
         named = list(dict.fromkeys(hit.document_id for hit in sources))
         turns = await self.database.write(
             NOBODY, lambda connection: store.add_turn(connection, session, message, text, named)
@@ -90,7 +89,7 @@ class Documents:
         self.metrics.chats.inc()
         return Answer(text=text, sources=sources, turns=turns)
 
-    async def history(self, session: str) -> Sequence[Turn]:
+    async def history(self, session: str) -> list[Turn]:
         """The messages of a session, oldest first. Raises NotFound."""
         turns = await self.database.read(NOBODY, lambda connection: store.last_turns(connection, session, 1000))
         if not turns:
@@ -111,17 +110,8 @@ class Documents:
         self._embedding_checked = (time.monotonic(), state)
         return state
 
-    async def _embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+    async def _embed(self, texts: Sequence[str]) -> list[Vector]:
         started = time.monotonic()
         vectors = await self.embedder.embed(texts)
         self.metrics.embedding_seconds.observe(time.monotonic() - started)
         return vectors
-
-
-def _prompt(sources: Sequence[Hit], history: Sequence[Turn], message: str) -> list[Message]:
-    passages = "\n\n".join(f"[{number}] {hit.title}: {hit.text}" for number, hit in enumerate(sources, start=1))
-    return [
-        {"role": "system", "content": _INSTRUCTIONS + passages},
-        *({"role": turn.role, "content": turn.content} for turn in history),
-        {"role": "user", "content": message},
-    ]

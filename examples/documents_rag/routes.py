@@ -7,10 +7,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from reference_rag.auth import Caller
 from reference_rag.errors import ErrorBody, NotFound, ServiceError, error_body
 from reference_rag.logs import request_id
-from reference_rag.routes import authenticate, authenticate_writer, document_id, live, metrics
+from reference_rag.routes import READINESS_SECONDS, DocumentId, authenticate, authenticate_writer
 from reference_rag.schemas import is_storable
 from reference_rag.store import Hit
 
@@ -33,8 +32,6 @@ from .schemas import (
 )
 from .service import DocumentsService
 
-_HEALTH_SECONDS = 0.45  # waits twice at most: for a connection and for the answer
-
 
 def _errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": ErrorBody} for status in statuses}
@@ -53,22 +50,18 @@ def documents_of(request: Request) -> Documents:
 
 Parts = Annotated[DocumentsService, Depends(service_of)]
 Work = Annotated[Documents, Depends(documents_of)]
-Reader = Annotated[Caller, Depends(authenticate)]
-DocumentId = Annotated[str, Depends(document_id)]
 
-public = APIRouter(tags=["operation"])
-public.get("/livez")(live)
-public.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})(metrics)
+operation = APIRouter(tags=["operation"])
 api = APIRouter(tags=["documents"], responses=_errors(401, 422, 429, 500, 503), dependencies=[Depends(authenticate)])
 WRITER = [Depends(authenticate_writer)]
 
 
-@public.get("/health", response_model=Health, responses=_errors(503))
+@operation.get("/health", response_model=Health, responses=_errors(503))
 async def health(service: Parts) -> Response:
     """Whether the service can do its work: the database answers and is migrated, the embedding service answers."""
     checks = {"draining": "yes" if service.draining else "no", "database": "ok", "schema": "ok"}
     try:
-        version = await service.documents.database.schema_version(_HEALTH_SECONDS)
+        version = await service.documents.database.schema_version(READINESS_SECONDS)
     except ServiceError as error:
         checks |= {"database": error.code, "schema": "unknown"}
     else:
@@ -96,7 +89,7 @@ async def list_documents(
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
 ) -> DocumentsOut:
     """Documents, newest first."""
-    found = await documents.list(limit, offset)
+    found = await documents.page(limit, offset)
     return DocumentsOut(
         documents=[
             DocumentOut(id=one.id, title=one.title, metadata=one.metadata, chunks=one.chunks, created_at=one.created_at)

@@ -4,14 +4,14 @@ Vectors are made in this process by the very function that the embedding service
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
 
 from reference_rag.logs import event
-from reference_rag.seed import Row, binary_vector, corpus_rows, filler_rows
+from reference_rag.seed import copy_rows, corpus_rows, filler_rows
 
 from .settings import Settings
 
@@ -27,7 +27,7 @@ def seed_database(url: str, settings: Settings, *, corpus: Path | None, filler: 
         known = {row[0] for row in connection.execute("SELECT id FROM documents")}
         missing = [row for row in rows if row.id not in known]
         with _without_vector_index(connection):
-            _copy(connection, missing)
+            copy_rows(connection, missing, "documents", "chunks")
     with psycopg.connect(url, autocommit=True) as connection:
         # Without statistics the planner knows nothing about the sizes of tables and picks wrong plans.
         connection.execute("ANALYZE documents, chunks")
@@ -44,17 +44,3 @@ def _without_vector_index(connection: psycopg.Connection[tuple[object, ...]]) ->
     connection.execute("SET maintenance_work_mem = '128MB'")
     connection.execute("SET max_parallel_maintenance_workers = 0")  # containers have little shared memory
     connection.execute(str(row[0]).encode())
-
-
-def _copy(connection: psycopg.Connection[tuple[object, ...]], rows: Sequence[Row]) -> None:
-    with connection.cursor() as cursor, cursor.copy("COPY documents (id, title, body) FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row((row.id, row.title, row.body))
-    with (
-        connection.cursor() as cursor,
-        cursor.copy("COPY chunks (document_id, position, content, embedding) FROM STDIN (FORMAT BINARY)") as copy,
-    ):
-        copy.set_types(["text", "int4", "text", "bytea"])  # bytea goes through as it is
-        for row in rows:
-            for position, (content, vector) in enumerate(row.chunks):
-                copy.write_row((row.id, position, content, binary_vector(vector)))

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from reference_rag.app import make_app
+from reference_rag.routes import public
 from reference_rag.server import run
 
 from . import routes
@@ -18,7 +19,7 @@ from .settings import Settings
 
 def make_documents_app(service: DocumentsService, settings: Settings) -> FastAPI:
     """The application around a service; browsers of CORS_ORIGINS may use it, and no others."""
-    app = make_app(service, title="Documents RAG API", routers=(routes.public, routes.api))
+    app = make_app(service, title="Documents RAG API", routers=(public, routes.operation, routes.api))
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -32,7 +33,7 @@ def make_documents_app(service: DocumentsService, settings: Settings) -> FastAPI
 def serve(settings: Settings) -> None:
     """Migrate when the owner's connection is known, then serve until a signal. Raises MigrationError."""
     if settings.migrations_url:
-        migrate(settings.migrations_url.get_secret_value())
+        migrate(settings.owner_url())
     service = make_service(settings)
     run(make_documents_app(service, settings), service)
 

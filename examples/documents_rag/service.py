@@ -1,6 +1,6 @@
 """The parts of the service, put together from the settings."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from reference_rag.embeddings import OpenAIEmbedder
 from reference_rag.service import Service
@@ -19,8 +19,8 @@ class DocumentsService(Service):
 
 def make_service(settings: Settings) -> DocumentsService:
     """Put the parts together; nothing is connected yet. Embeddings come from a service of their own."""
-    parts = make_reference_service(settings)
-    parts.rag.database.version_query = "SELECT version_num FROM alembic_version"
-    embedder = OpenAIEmbedder(settings.model_copy(update={"openai_base_url": settings.embeddings_url}), parts.client)
-    documents = Documents(parts.rag.database, embedder, parts.rag.model, parts.metrics, top_k=settings.top_k)
-    return DocumentsService(**{one.name: getattr(parts, one.name) for one in fields(parts)}, documents=documents)
+    plain = make_reference_service(settings)
+    plain.rag.database.version_query = "SELECT version_num FROM alembic_version"
+    embedder = OpenAIEmbedder(settings.model_copy(update={"openai_base_url": settings.embeddings_url}), plain.client)
+    documents = Documents(plain.rag.database, embedder, plain.rag.model, plain.metrics, top_k=settings.top_k)
+    return DocumentsService(**plain.parts(), documents=documents)

@@ -1,21 +1,23 @@
-"""What the memory does: remember, search, archive, chat. No HTTP here and no SQL."""
+"""What the memory does: remember and archive; searches and chats are the reference's. No HTTP here and no SQL."""
 
 import re
 
-from reference_rag import store as reference_store
 from reference_rag.chunking import chunks_of
+from reference_rag.database import Connection
+from reference_rag.embeddings import Vector
 from reference_rag.errors import NotFound
-from reference_rag.rag import CONTEXT_PASSAGES, HISTORY_MESSAGES, Answer, Rag, prompt
+from reference_rag.rag import HISTORY_MESSAGES, Rag
+from reference_rag.store import Chunk, Hit, Turn
 
 from . import store
 
-_TELLING = re.compile(r"\d|[A-ZÀ-Þ]\w+ [A-ZÀ-Þ]\w+|\b(remember|always|never|prefers?|must|my name)\b", re.IGNORECASE)
+_TELLING = re.compile(r"\d|[A-ZÀ-Þ]\w+ [A-ZÀ-Þ]\w+|(?i:\b(?:remember|always|never|prefers?|must|my name)\b)")
 
 
 def importance_of(content: str) -> float:
     """How much a message is worth keeping, from 0 to 1: long ones, and those with figures, names or wishes.
 
-    >>> importance_of("ok"), importance_of("Remember that the ferry leaves at 7.")
+    >>> importance_of("see you there again"), importance_of("Remember that the ferry leaves at 7.")
     (0.2, 0.5)
     """
     found = len(_TELLING.findall(content))
@@ -31,17 +33,14 @@ class Memory(Rag):
         """Store a message, all or nothing, and return its number of passages. The same id again replaces it."""
         contents = chunks_of(content)
         vectors = await self._embed(contents)
-        chunks = [reference_store.Chunk(content=c, embedding=v) for c, v in zip(contents, vectors, strict=True)]
-        try:
-            await self.database.write(
-                tenant,
-                lambda connection: store.put_message(
-                    connection, tenant=tenant, message_id=message_id, conversation=conversation, role=role,
-                    content=content, importance=importance, chunks=chunks,
-                ),
-            )  # fmt: skip
-        finally:  # also after an error: the commit may have happened
-            self.cache.invalidate(tenant)
+        chunks = [Chunk(content=c, embedding=v) for c, v in zip(contents, vectors, strict=True)]
+        await self.change(
+            tenant,
+            lambda connection: store.put_message(
+                connection, tenant=tenant, message_id=message_id, conversation=conversation, role=role,
+                content=content, importance=importance, chunks=chunks,
+            ),
+        )  # fmt: skip
         self.metrics.documents.inc()
         return len(chunks)
 
@@ -63,41 +62,19 @@ class Memory(Rag):
 
     async def archive(self, tenant: str, message_id: str) -> None:
         """Keep the message and find it no more. Raises NotFound."""
-        try:
-            found = await self.database.write(
-                tenant, lambda connection: store.archive_message(connection, tenant, message_id)
-            )
-        finally:
-            self.cache.invalidate(tenant)
-        if not found:
+        if not await self.change(tenant, lambda connection: store.archive_message(connection, tenant, message_id)):
             raise NotFound
 
     async def delete(self, tenant: str, document_id: str) -> None:
         """Delete the message with its passages. Raises NotFound."""
-        try:
-            found = await self.database.write(tenant, lambda connection: store.delete_message(connection, document_id))
-        finally:
-            self.cache.invalidate(tenant)
-        if not found:
+        if not await self.change(tenant, lambda connection: store.delete_message(connection, document_id)):
             raise NotFound
 
-    async def chat(self, tenant: str, session: str, message: str) -> Answer:
-        """Answer from the tenant's memories. When the model fails, the conversation is left as it was."""
-        sources = await self.search(tenant, message, CONTEXT_PASSAGES)
-        history = await self.database.read(
-            tenant, lambda connection: store.last_turns(connection, session, HISTORY_MESSAGES)
-        )
-        # No connection is held while the model thinks.
-        text = await self.model.complete(prompt(sources, history, message))
-        turns = await self.database.write(
-            tenant, lambda connection: store.add_turn(connection, tenant, session, message, text)
-        )
-        self.metrics.chats.inc()
-        return Answer(text=text, sources=sources, turns=turns)
+    async def _nearest(self, tenant: str, vector: Vector, k: int) -> list[Hit]:
+        return await self.database.read(tenant, lambda connection: store.search(connection, vector, k))
 
-    async def _search_database(self, tenant: str, query: str, k: int) -> list[reference_store.Hit]:
-        [vector] = await self._embed([query])
-        hits = await self.database.read(tenant, lambda connection: store.search(connection, vector, k))
-        if hits:
-            self.metrics.top_score.observe(hits[0].score)
-        return hits
+    async def _last_turns(self, connection: Connection, session: str) -> list[Turn]:
+        return await store.last_turns(connection, session, HISTORY_MESSAGES)
+
+    async def _add_turn(self, connection: Connection, tenant: str, session: str, question: str, answer: str) -> int:
+        return await store.add_turn(connection, tenant, session, question, answer)

@@ -69,10 +69,7 @@ class Retention:
             threshold = settings.retention_importance_threshold
             return await store.archive_old(connection, tenant, max_age, threshold), deleted
 
-        try:
-            return await self._memory.database.write(tenant, work)
-        finally:
-            self._memory.cache.invalidate(tenant)
+        return await self._memory.change(tenant, work)
 
     async def _on_schedule(self) -> None:
         while True:

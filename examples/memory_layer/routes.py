@@ -80,7 +80,7 @@ async def get_conversation(identity: DocumentId, caller: Reader, service: Parts)
 @api.post("/search", responses=_errors(413))
 async def search(body: SearchIn, caller: Reader, service: Parts) -> SearchOut:
     """The memories nearest to the query."""
-    hits = await service.memory.search(caller.tenant, body.query, body.k or service.max_results)
+    hits = await service.memory.search(caller.tenant, body.query, body.k or service.settings.max_results)
     return SearchOut(
         hits=[
             HitOut(message_id=h.document_id, conversation=h.title, chunk_id=h.chunk_id, text=h.text, score=h.score)

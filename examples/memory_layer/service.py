@@ -1,6 +1,6 @@
 """The parts of the memory: those of the reference service, with a memory in the place of its documents."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 from reference_rag import service as reference
@@ -16,9 +16,9 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 class Service(reference.Service):
     """What a request may need."""
 
+    settings: Settings
     memory: Memory
     retention: Retention
-    max_results: int
 
     async def open(self) -> None:
         """Start the connection pool and the retention job."""
@@ -39,6 +39,5 @@ def make_service(settings: Settings) -> Service:
     plain.metrics.watch(
         "memory_retention_last_run_seconds", "When the retention job last ended well.", lambda: retention.last_run
     )
-    parts = {field.name: getattr(plain, field.name) for field in fields(plain)}
-    parts |= {"rag": memory, "migrations": MIGRATIONS}
-    return Service(**parts, memory=memory, retention=retention, max_results=settings.max_results)
+    parts = plain.parts() | {"rag": memory, "migrations": MIGRATIONS}
+    return Service(**parts, memory=memory, retention=retention)

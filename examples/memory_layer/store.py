@@ -7,7 +7,7 @@ from typing import Any
 
 from reference_rag.database import Connection
 from reference_rag.embeddings import Vector, vector_literal
-from reference_rag.store import Chunk, Hit, Turn
+from reference_rag.store import Chunk, Hit, Turn, nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,13 +84,7 @@ async def put_message(
 
 async def search(connection: Connection, query: Vector, k: int) -> list[Hit]:
     """The `k` nearest passages of remembered messages, best first; a hit's title is its conversation."""
-    cursor = await connection.execute(_SEARCH, {"query": vector_literal(query), "k": k})
-    hits = [
-        Hit(document_id=row[0], chunk_id=row[1], title=row[2], text=row[3], score=row[4])
-        for row in await cursor.fetchall()
-    ]
-    # An iterative index scan in relaxed order may return neighbours slightly out of order.
-    return sorted(hits, key=lambda hit: -hit.score)
+    return await nearest(connection, _SEARCH, query, k)
 
 
 async def get_message(connection: Connection, message_id: str) -> Message | None:

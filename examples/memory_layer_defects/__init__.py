@@ -1,1 +1,1 @@
-"""The service of memory_layer with one named defect: what gonogo's checks are shown to notice. Never deploy it."""
+"""The memory layer with one named defect: what gonogo's checks are shown to notice. Never deploy it."""

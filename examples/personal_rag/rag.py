@@ -7,7 +7,6 @@ interrupted in between leaves vectors that nobody refers to, never a passage tha
 import contextlib
 from collections.abc import Sequence
 
-from reference_rag import store as reference_store
 from reference_rag.cache import TenantCache
 from reference_rag.chunking import chunks_of
 from reference_rag.database import Connection, Database
@@ -16,13 +15,11 @@ from reference_rag.errors import NotFound
 from reference_rag.llm import ChatModel
 from reference_rag.logs import event
 from reference_rag.metrics import Metrics
-from reference_rag.rag import Answer, Rag, prompt
+from reference_rag.rag import Rag
+from reference_rag.store import Hit
 
 from . import store
 from .vectors import Passage, VectorStore, VectorsUnavailable
-
-_CONTEXT_PASSAGES = 5
-_HISTORY_MESSAGES = 10
 
 
 class PersonalRag(Rag):
@@ -61,17 +58,6 @@ class PersonalRag(Rag):
             raise NotFound
         await self.remove_unwanted(tenant)
 
-    async def chat(self, tenant: str, session: str, message: str) -> Answer:
-        """Answer a message from the passages. When the model fails, the session is left as it was."""
-        sources = await self.search(tenant, message, _CONTEXT_PASSAGES)
-        history = await self.database.read(
-            tenant, lambda connection: reference_store.last_turns(connection, session, _HISTORY_MESSAGES)
-        )
-        text = await self.model.complete(prompt(sources, history, message))
-        turns = await self.database.write(tenant, lambda connection: store.add_turn(connection, session, message, text))
-        self.metrics.chats.inc()
-        return Answer(text=text, sources=sources, turns=turns)
-
     async def remove_unwanted(self, tenant: str) -> None:
         """Work off the vectors that committed changes left behind. Without Chroma they wait for the next change."""
         ids = await self.database.read(tenant, store.unwanted_vectors)
@@ -100,13 +86,12 @@ class PersonalRag(Rag):
         )
         return len(orphans), len(missing)
 
-    async def _search_database(self, tenant: str, query: str, k: int) -> list[reference_store.Hit]:
-        [vector] = await self._embed([query])
+    async def _nearest(self, tenant: str, vector: Vector, k: int) -> list[Hit]:
         neighbours = await self.vectors.nearest(vector, k)
-        hits = await self.database.read(tenant, lambda connection: store.hits_of(connection, neighbours))
-        if hits:
-            self.metrics.top_score.observe(hits[0].score)
-        return hits
+        return await self.database.read(tenant, lambda connection: store.hits_of(connection, neighbours))
+
+    async def _add_turn(self, connection: Connection, tenant: str, session: str, question: str, answer: str) -> int:  # noqa: ARG002  # one person
+        return await store.add_turn(connection, session, question, answer)
 
     async def _take_back(self, tenant: str, ids: Sequence[int]) -> None:
         """The transaction failed, or nobody knows: its vectors go, unless its chunks are there after all."""

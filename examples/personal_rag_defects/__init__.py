@@ -1,1 +1,1 @@
-"""The personal service, broken on purpose: each file of `defects` breaks it in one way, for `gonogo selftest`."""
+"""The personal service with one named defect: what gonogo's checks are shown to notice. Never deploy it."""

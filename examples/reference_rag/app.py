@@ -12,12 +12,12 @@ from . import __version__
 from .errors import ServiceError, error_body
 from .logs import event, request_id
 from .middleware import BodyLimit, RequestContext, route_of
-from .routes import api, public
+from .routes import api, public, readiness
 from .service import Service
 
 
 def make_app(
-    service: Service, *, title: str = "Reference RAG service", routers: Sequence[APIRouter] = (public, api)
+    service: Service, *, title: str = "Reference RAG service", routers: Sequence[APIRouter] = (public, readiness, api)
 ) -> FastAPI:
     """The application around a service; the lifespan opens and closes it."""
 

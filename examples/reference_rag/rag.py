@@ -1,13 +1,13 @@
 """What the service does: ingest, search, chat. No HTTP here and no SQL."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from . import store
 from .cache import TenantCache
 from .chunking import chunks_of
-from .database import Database
+from .database import Connection, Database, Result
 from .embeddings import Embedder, Vector
 from .errors import NotFound
 from .llm import ChatModel, Message
@@ -51,15 +51,12 @@ class Rag:
         contents = chunks_of(text)
         vectors = await self._embed([f"{title}\n{content}" for content in contents])
         chunks = [store.Chunk(content=c, embedding=v) for c, v in zip(contents, vectors, strict=True)]
-        try:
-            await self.database.write(
-                tenant,
-                lambda connection: store.put_document(
-                    connection, tenant=tenant, document_id=document_id, title=title, text=text, chunks=chunks
-                ),
-            )
-        finally:  # also after an error: the commit may have happened
-            self.cache.invalidate(tenant)
+        await self.change(
+            tenant,
+            lambda connection: self._put_document(
+                connection, tenant=tenant, document_id=document_id, title=title, text=text, chunks=chunks
+            ),
+        )
         self.metrics.documents.inc()
         return len(chunks)
 
@@ -72,12 +69,18 @@ class Rag:
 
     async def delete(self, tenant: str, document_id: str) -> None:
         """Delete the document with its chunks. Raises NotFound."""
+        if not await self.change(tenant, lambda connection: store.delete_document(connection, document_id)):
+            raise NotFound
+
+    async def change(self, tenant: str, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """Run `work` in a transaction and drop the tenant's answers from the cache.
+
+        After an error, too: the commit may have happened.
+        """
         try:
-            found = await self.database.write(tenant, lambda connection: store.delete_document(connection, document_id))
+            return await self.database.write(tenant, work)
         finally:
             self.cache.invalidate(tenant)
-        if not found:
-            raise NotFound
 
     async def search(self, tenant: str, query: str, k: int) -> list[store.Hit]:
         """The `k` passages nearest to the query, best first."""
@@ -96,20 +99,18 @@ class Rag:
     async def chat(self, tenant: str, session: str, message: str) -> Answer:
         """Answer a message from the tenant's passages. When the model fails, the session is left as it was."""
         sources = await self.search(tenant, message, CONTEXT_PASSAGES)
-        history = await self.database.read(
-            tenant, lambda connection: store.last_turns(connection, session, HISTORY_MESSAGES)
-        )
+        history = await self.database.read(tenant, lambda connection: self._last_turns(connection, session))
         # No connection is held while the model thinks.
         text = await self.model.complete(prompt(sources, history, message))
         turns = await self.database.write(
-            tenant, lambda connection: store.add_turn(connection, tenant, session, message, text)
+            tenant, lambda connection: self._add_turn(connection, tenant, session, message, text)
         )
         self.metrics.chats.inc()
         return Answer(text=text, sources=sources, turns=turns)
 
     async def _search_database(self, tenant: str, query: str, k: int) -> list[store.Hit]:
         [vector] = await self._embed([query])
-        hits = await self.database.read(tenant, lambda connection: store.search(connection, vector, k))
+        hits = await self._nearest(tenant, vector, k)
         if hits:
             self.metrics.top_score.observe(hits[0].score)
         return hits
@@ -120,12 +121,39 @@ class Rag:
         self.metrics.embedding_seconds.observe(time.monotonic() - started)
         return vectors
 
+    # What a service with other tables overrides:
 
-def prompt(sources: Sequence[store.Hit], history: Sequence[store.Turn], message: str) -> list[Message]:
+    async def _nearest(self, tenant: str, vector: Vector, k: int) -> list[store.Hit]:
+        return await self.database.read(tenant, lambda connection: store.search(connection, vector, k))
+
+    async def _put_document(
+        self,
+        connection: Connection,
+        *,
+        tenant: str,
+        document_id: str,
+        title: str,
+        text: str,
+        chunks: Sequence[store.Chunk],
+    ) -> None:
+        await store.put_document(
+            connection, tenant=tenant, document_id=document_id, title=title, text=text, chunks=chunks
+        )
+
+    async def _last_turns(self, connection: Connection, session: str) -> list[store.Turn]:
+        return await store.last_turns(connection, session, HISTORY_MESSAGES)
+
+    async def _add_turn(self, connection: Connection, tenant: str, session: str, question: str, answer: str) -> int:
+        return await store.add_turn(connection, tenant, session, question, answer)
+
+
+def prompt(
+    sources: Sequence[store.Hit], history: Sequence[store.Turn], message: str, instructions: str = _INSTRUCTIONS
+) -> list[Message]:
     """What the model is asked: the passages, what was said before, the message."""
     passages = "\n\n".join(f"[{number}] {hit.title}: {hit.text}" for number, hit in enumerate(sources, start=1))
     return [
-        {"role": "system", "content": _INSTRUCTIONS + passages},
+        {"role": "system", "content": instructions + passages},
         *({"role": turn.role, "content": turn.content} for turn in history),
         {"role": "user", "content": message},
     ]

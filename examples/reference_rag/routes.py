@@ -28,7 +28,7 @@ from .schemas import (
 from .service import Service
 from .settings import Role
 
-_READINESS_SECONDS = 0.45  # waits twice at most: for a connection and for the answer
+READINESS_SECONDS = 0.45  # waits twice at most: for a connection and for the answer
 _KEY = APIKeyHeader(name="X-API-Key", auto_error=False, description="The key of a tenant.")
 
 
@@ -76,6 +76,7 @@ Writer = Annotated[Caller, Depends(authenticate_writer)]
 DocumentId = Annotated[str, Depends(document_id)]
 
 public = APIRouter(tags=["operation"])
+readiness = APIRouter(tags=["operation"])
 api = APIRouter(tags=["documents"], responses=_errors(401, 422, 429, 500, 503))
 
 
@@ -85,17 +86,27 @@ async def live() -> Live:
     return Live()
 
 
-@public.get("/readyz", response_model=Ready, responses=_errors(503))
+@readiness.get("/readyz", response_model=Ready, responses=_errors(503))
 async def ready(service: Parts) -> Response:
     """Whether the service can do its work: not draining, the database answers through the pool, and is migrated."""
+    return answer_readiness(await checks_of(service))
+
+
+async def checks_of(service: Service) -> dict[str, str]:
+    """What readiness depends on and how it is: `ok`, `no` for draining, or what is wrong."""
     checks = {"draining": "yes" if service.draining else "no", "database": "ok", "schema": "ok"}
     try:
-        version = await service.rag.database.schema_version(_READINESS_SECONDS)
+        version = await service.rag.database.schema_version(READINESS_SECONDS)
     except ServiceError as error:
         checks |= {"database": error.code, "schema": "unknown"}
     else:
         if version is None or version < migrate.newest_version(service.migrations):
             checks["schema"] = "not migrated"
+    return checks
+
+
+def answer_readiness(checks: dict[str, str]) -> Response:
+    """A 200 when all is well, else a 503 that names what is not."""
     failing = [name for name, state in checks.items() if state not in ("ok", "no")]
     if not failing:
         return JSONResponse(Ready(checks=checks).model_dump())

@@ -144,29 +144,35 @@ def _load(url: str, tenant: str, rows: Sequence[Row], target: Target) -> int:
             "CREATE TEMP TABLE new_chunks (document_id text, position integer, content text, embedding vector)"
             " ON COMMIT DROP"
         )
-        _copy(connection, missing)
+        copy_rows(connection, missing, "new_documents", "new_chunks")
         for statement in target.inserts:
             connection.execute(statement, {"tenant": tenant})
     return len(missing)
 
 
-def binary_vector(vector: Vector) -> bytes:
+def _binary(vector: Vector) -> bytes:
     """A vector in pgvector's binary form: its length, a reserved number, and the values, all big-endian."""
     return len(vector).to_bytes(2, "big") + b"\x00\x00" + struct.pack(f">{len(vector)}f", *vector)
 
 
-def _copy(connection: psycopg.Connection[tuple[object, ...]], rows: Sequence[Row]) -> None:
+def copy_rows(
+    connection: psycopg.Connection[tuple[object, ...]],
+    rows: Sequence[Row],
+    documents: LiteralString,
+    chunks: LiteralString,
+) -> None:
+    """Write rows into two tables."""
     with (
         connection.cursor() as cursor,
-        cursor.copy("COPY new_documents (id, title, body) FROM STDIN (FORMAT BINARY)") as copy,
+        cursor.copy(f"COPY {documents} (id, title, body) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         for row in rows:
             copy.write_row((row.id, row.title, row.body))
     with (
         connection.cursor() as cursor,
-        cursor.copy("COPY new_chunks (document_id, position, content, embedding) FROM STDIN (FORMAT BINARY)") as copy,
+        cursor.copy(f"COPY {chunks} (document_id, position, content, embedding) FROM STDIN (FORMAT BINARY)") as copy,
     ):
         copy.set_types(["text", "int4", "text", "bytea"])  # bytea goes through as it is
         for row in rows:
             for position, (content, vector) in enumerate(row.chunks):
-                copy.write_row((row.id, position, content, binary_vector(vector)))
+                copy.write_row((row.id, position, content, _binary(vector)))

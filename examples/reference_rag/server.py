@@ -7,11 +7,9 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from .app import make_app
 from .logs import event
 from .migrate import migrate
-from .service import Service, make_service
-from .settings import Settings
+from .service import Service
 
 
 class DrainingServer(uvicorn.Server):
@@ -39,16 +37,15 @@ class DrainingServer(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(settings: Settings) -> None:
+def serve(app: FastAPI, service: Service) -> None:
     """Migrate when the owner's connection is known, then serve until a signal. Raises MigrationError."""
-    if settings.migrations_url:
-        migrate(settings.migrations_url.get_secret_value())
-    service = make_service(settings)
-    run(make_app(service), service)
+    if service.settings.migrations_url:
+        migrate(service.settings.owner_url(), service.migrations)
+    run(app, service)
 
 
 def run(app: FastAPI, service: Service) -> None:
-    """Serve `app` in this process."""
+    """Serve `app` in this process until a signal."""
     settings = service.settings
     config = uvicorn.Config(
         app,

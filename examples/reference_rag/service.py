@@ -1,7 +1,8 @@
 """The parts of the service, put together from the settings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -30,6 +31,10 @@ class Service:
     client: httpx.AsyncClient
     draining: bool = False
     migrations: Path = MIGRATIONS  # what the database must have before the service is ready
+
+    def parts(self) -> dict[str, Any]:
+        """The parts by name, for a service that has some of its own besides."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     async def open(self) -> None:
         """Start the connection pool."""

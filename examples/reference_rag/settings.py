@@ -86,6 +86,13 @@ class Settings(BaseModel):
     drain_notice: float = Field(alias="DRAIN_NOTICE", default=0.5, ge=0, le=60)
     drain_seconds: float = Field(alias="DRAIN_SECONDS", default=20.0, gt=0, le=300)
 
+    def owner_url(self) -> str:
+        """The connection of the tables' owner. Raises SettingsError where none is set."""
+        if self.migrations_url is None:
+            msg = "MIGRATIONS_URL: this command needs the connection of the tables' owner"
+            raise SettingsError(msg)
+        return self.migrations_url.get_secret_value()
+
     @field_validator("api_keys", mode="before")
     @classmethod
     def _parse_api_keys(cls, value: str) -> tuple[ApiKey, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import LiteralString
 
 from .database import Connection
 from .embeddings import Vector, vector_literal
@@ -56,7 +57,12 @@ LIMIT %(k)s
 
 async def search(connection: Connection, query: Vector, k: int) -> list[Hit]:
     """The `k` nearest passages, best first."""
-    cursor = await connection.execute(_SEARCH, {"query": vector_literal(query), "k": k})
+    return await nearest(connection, _SEARCH, query, k)
+
+
+async def nearest(connection: Connection, statement: LiteralString, query: Vector, k: int) -> list[Hit]:
+    """What a statement finds that takes `query` and `k`, and gives document, chunk, title, text and score."""
+    cursor = await connection.execute(statement, {"query": vector_literal(query), "k": k})
     hits = [
         Hit(document_id=row[0], chunk_id=row[1], title=row[2], text=row[3], score=row[4])
         for row in await cursor.fetchall()

@@ -96,3 +96,33 @@ def allow_every_origin() -> None:
             await original(self, scope, receive, send_allowing)
 
     middleware.RequestContext.__call__ = call  # type: ignore[method-assign]  # the defect
+
+
+def block_at_every_search(seconds: float) -> None:
+    """Hold up the event loop, as a synchronous client in an async function does."""
+    import time
+
+    from reference_rag import rag, store
+
+    original = rag.Rag.search
+
+    async def search(self: rag.Rag, tenant: str, query: str, k: int) -> list[store.Hit]:
+        time.sleep(seconds)  # noqa: ASYNC251  # the defect
+        return await original(self, tenant, query, k)
+
+    rag.Rag.search = search  # type: ignore[method-assign]  # the defect
+
+
+def repeat_the_first_answer() -> None:
+    """Answer a search that was asked before from memory, for ever."""
+    from reference_rag import rag, store
+
+    original = rag.Rag.search
+    known: dict[tuple[str, str, int], list[store.Hit]] = {}
+
+    async def search(self: rag.Rag, tenant: str, query: str, k: int) -> list[store.Hit]:
+        if (tenant, query, k) not in known:
+            known[tenant, query, k] = await original(self, tenant, query, k)
+        return known[tenant, query, k]
+
+    rag.Rag.search = search  # type: ignore[method-assign]  # the defect

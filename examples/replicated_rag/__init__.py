@@ -1,3 +1,1 @@
 """A replicated vector store: documents on a primary and its standbys, and a report of how the standbys are."""
-
-__version__ = "1.0.0"

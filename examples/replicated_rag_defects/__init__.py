@@ -1,1 +1,1 @@
-"""The service of replicated_rag with one named defect: what gonogo's checks are shown to notice. Never deploy it."""
+"""The replicated service with one named defect: what gonogo's checks are shown to notice. Never deploy it."""

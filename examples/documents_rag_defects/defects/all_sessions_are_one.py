@@ -2,15 +2,20 @@
 
 
 def apply() -> None:
-    """Store every turn under one name."""
+    """Store and read every turn under one name."""
     from collections.abc import Sequence
 
     from documents_rag import store
     from reference_rag.database import Connection
+    from reference_rag.store import Turn
 
-    original = store.add_turn
+    add_turn, last_turns = store.add_turn, store.last_turns
 
-    async def add_turn(connection: Connection, session: str, question: str, answer: str, sources: Sequence[str]) -> int:
-        return await original(connection, "session", question, answer, sources)
+    async def add(connection: Connection, session: str, question: str, answer: str, sources: Sequence[str]) -> int:
+        return await add_turn(connection, "session", question, answer, sources)
 
-    store.add_turn = add_turn
+    async def last(connection: Connection, session: str, limit: int) -> list[Turn]:
+        return await last_turns(connection, "session", limit)
+
+    store.add_turn = add
+    store.last_turns = last

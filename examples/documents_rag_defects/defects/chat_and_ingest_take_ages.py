@@ -5,4 +5,4 @@ def apply() -> None:
     """Answer six seconds later."""
     from reference_rag_defects.parts import delay
 
-    delay(("/chat", "/ingest", "/documents"), 6.0)
+    delay(("/chat", "/ingest"), 6.0)

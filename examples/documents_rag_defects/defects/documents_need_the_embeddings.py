@@ -1,4 +1,4 @@
-"""Reading a document embeds its title first, for a counter that nobody looks at."""
+"""Reading a document embeds its id first, for a counter that nobody looks at."""
 
 
 def apply() -> None:

@@ -2,7 +2,7 @@
 
 
 def apply() -> None:
-    """Retry without an end in sight."""
+    """Keep the caller waiting; only health asks once."""
     import asyncio
     from collections.abc import Sequence
 

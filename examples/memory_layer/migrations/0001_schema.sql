@@ -50,17 +50,17 @@ CREATE TABLE chunks (
 CREATE INDEX chunks_message_idx ON chunks (tenant_id, message_id);
 CREATE INDEX chunks_embedding_idx ON chunks USING hnsw (embedding vector_cosine_ops) WITH (m = 24, ef_construction = 128);
 
--- One row for each run of the retention job, over all tenants. A run that failed has no finished_at.
+-- One row for each run of the retention job that ended well, over all tenants. A run that failed leaves none.
 CREATE TABLE retention_runs (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    started_at  timestamptz NOT NULL DEFAULT now(),
-    finished_at timestamptz,
-    archived    integer     NOT NULL DEFAULT 0,
-    deleted     integer     NOT NULL DEFAULT 0
+    started_at  timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL,
+    archived    integer     NOT NULL,
+    deleted     integer     NOT NULL
 );
 
 GRANT SELECT ON schema_migrations TO rag_app;
 GRANT SELECT, INSERT, DELETE ON conversations TO rag_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON messages TO rag_app;
 GRANT SELECT, INSERT, DELETE ON chunks TO rag_app;
-GRANT SELECT, INSERT, UPDATE ON retention_runs TO rag_app;
+GRANT SELECT, INSERT ON retention_runs TO rag_app;

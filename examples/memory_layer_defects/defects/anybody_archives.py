@@ -1,8 +1,8 @@
-"""Archiving asks nobody for a key, and takes the message of whichever tenant has it."""
+"""Archiving says yes to whoever asks: without a key, and for a message that the caller's tenant has not."""
 
 
 def apply() -> None:
-    """Answer the route in front of everything that would ask who is calling."""
+    """Answer those without a key in front of everything that would refuse them, and call nothing missing."""
     from starlette.responses import Response
     from starlette.types import Receive, Scope, Send
 
@@ -11,9 +11,9 @@ def apply() -> None:
     original = middleware.RequestContext.__call__
 
     async def call(self: middleware.RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
-        authenticated = any(name == b"x-api-key" for name, _ in scope.get("headers", ()))
+        has_key = any(name == b"x-api-key" for name, _ in scope.get("headers", ()))
         archiving = scope.get("path", "").endswith("/archive")
-        if scope["type"] == "http" and archiving and not authenticated:
+        if scope["type"] == "http" and archiving and not has_key:
             await Response(status_code=204)(scope, receive, send)
         else:
             await original(self, scope, receive, send)
@@ -23,7 +23,7 @@ def apply() -> None:
 
 
 def _find_nothing_missing() -> None:
-    """A message that the caller's tenant has not is archived all the same, it says."""
+    """Say that a message was archived which the caller's tenant has not."""
     from memory_layer import memory
     from reference_rag.errors import NotFound
 

@@ -1,1 +1,1 @@
-"""One file each: a sentence that says what is broken, and `apply`."""
+"""One file for each defect: a docstring that says what is broken, and `apply()`."""

@@ -3,17 +3,7 @@
 
 def apply() -> None:
     """Answer with the reference service's readiness."""
-    from fastapi import APIRouter
-
     from personal_rag import app
-    from reference_rag import migrate
-    from reference_rag.routes import ready
+    from reference_rag.routes import readiness
 
-    def only_the_database(service: object) -> APIRouter:
-        router = APIRouter()
-        router.add_api_route(app.READY, ready, methods=["GET"])
-        return router
-
-    newest = migrate.newest_version(app.MIGRATIONS)
-    migrate.newest_version = lambda folder=app.MIGRATIONS: newest  # the defect
-    app._readiness = only_the_database
+    app.readiness = readiness

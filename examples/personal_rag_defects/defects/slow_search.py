@@ -2,16 +2,7 @@
 
 
 def apply() -> None:
-    """Block the event loop at every search, as a synchronous client in an async function does."""
-    import time
-    from typing import Any
+    """Block the event loop for 120 ms at every search."""
+    from reference_rag_defects.parts import block_at_every_search
 
-    from reference_rag.rag import Rag
-
-    search = Rag.search
-
-    async def blocking(self: Rag, tenant: str, query: str, k: int) -> Any:
-        time.sleep(0.12)  # noqa: ASYNC251 - that is the defect
-        return await search(self, tenant, query, k)
-
-    Rag.search = blocking  # type: ignore[method-assign]  # the defect
+    block_at_every_search(0.12)

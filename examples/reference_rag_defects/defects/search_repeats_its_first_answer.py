@@ -3,14 +3,6 @@
 
 def apply() -> None:
     """Remember every answer for ever."""
-    from reference_rag import rag, store
+    from reference_rag_defects.parts import repeat_the_first_answer
 
-    original = rag.Rag.search
-    known: dict[tuple[str, str, int], list[store.Hit]] = {}
-
-    async def search(self: rag.Rag, tenant: str, query: str, k: int) -> list[store.Hit]:
-        if (tenant, query, k) not in known:
-            known[tenant, query, k] = await original(self, tenant, query, k)
-        return known[tenant, query, k]
-
-    rag.Rag.search = search  # type: ignore[method-assign]  # the defect is the replacement
+    repeat_the_first_answer()

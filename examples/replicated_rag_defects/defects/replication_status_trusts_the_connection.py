@@ -2,7 +2,7 @@
 
 
 def apply() -> None:
-    """Take the server's state, and the lag in seconds that the standby reported last."""
+    """Take the server's state, and no lag in seconds: what a standby that kept up reports before it freezes."""
     from dataclasses import replace
     from typing import Any
 

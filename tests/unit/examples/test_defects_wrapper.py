@@ -1,4 +1,4 @@
-"""The wrapper that turns one defect of the reference service on."""
+"""The wrappers that turn one defect of an example service on."""
 
 import os
 import subprocess
@@ -8,36 +8,47 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-DEFECTS = sorted(
-    file.stem for file in (EXAMPLES / "reference_rag_defects/defects").glob("*.py") if not file.stem.startswith("_")
-)
+WRAPPERS = sorted(folder.name for folder in EXAMPLES.glob("*_defects"))
+of_every_wrapper = pytest.mark.parametrize("wrapper", WRAPPERS)
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+def defects(wrapper: str) -> list[str]:
+    return sorted(file.stem for file in (EXAMPLES / wrapper / "defects").glob("*.py") if not file.stem.startswith("_"))
+
+
+def run(wrapper: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     bare = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG"}}
-    command = [sys.executable, "-m", "reference_rag_defects", *arguments]
+    command = [sys.executable, "-m", wrapper, *arguments]
     return subprocess.run(command, cwd=EXAMPLES, env=bare, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_a_defect_is_refused_unless_it_is_enabled() -> None:
-    refused = run(DEFECTS[0])
+def test_every_service_has_a_wrapper() -> None:
+    services = {folder.name for folder in EXAMPLES.glob("*_*") if not folder.name.endswith("_defects")}
+    assert {f"{service}_defects" for service in services} == set(WRAPPERS)
+
+
+@of_every_wrapper
+def test_a_defect_is_refused_unless_it_is_enabled(wrapper: str) -> None:
+    refused = run(wrapper, defects(wrapper)[0])
     assert refused.returncode == 2
     assert "--enable-defects" in refused.stderr
     assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.parametrize("arguments", [(), ("--enable-defects",), ("--enable-defects", "no_such_defect")])
-def test_a_defect_that_is_not_there_is_answered_with_those_that_are(arguments: tuple[str, ...]) -> None:
-    refused = run(*arguments)
+@of_every_wrapper
+def test_a_defect_that_is_not_there_is_answered_with_those_that_are(wrapper: str, arguments: tuple[str, ...]) -> None:
+    refused = run(wrapper, *arguments)
     assert refused.returncode == 2
-    assert all(name in refused.stderr for name in DEFECTS)
+    assert all(name in refused.stderr for name in defects(wrapper))
 
 
-def test_the_list_says_of_every_defect_what_it_breaks() -> None:
-    listed = run("--list")
+@of_every_wrapper
+def test_the_list_says_of_every_defect_what_it_breaks(wrapper: str) -> None:
+    listed = run(wrapper, "--list")
     assert listed.returncode == 0
     lines = dict(line.split(": ", 1) for line in listed.stdout.splitlines())
-    assert sorted(lines) == DEFECTS
+    assert sorted(lines) == defects(wrapper)
     assert all(sentence.endswith(".") for sentence in lines.values()), lines
 
 
@@ -46,11 +57,11 @@ import os, sys, traceback
 import fastapi, httpx, numpy, psycopg_pool, uvicorn  # once, for all
 from reference_rag_defects import catalogue
 
-for name in catalogue.names():
+for name in catalogue.names(sys.argv[1]):
     child = os.fork()
     if child == 0:
         try:
-            catalogue.apply(name)
+            catalogue.apply(sys.argv[1], name)
         except BaseException:
             traceback.print_exc()
             os._exit(1)
@@ -60,8 +71,9 @@ for name in catalogue.names():
 """
 
 
-def test_every_defect_can_be_applied_to_the_service_as_it_is() -> None:
-    command = [sys.executable, "-c", APPLY_EACH]
+@of_every_wrapper
+def test_every_defect_can_be_applied_to_the_service_as_it_is(wrapper: str) -> None:
+    command = [sys.executable, "-c", APPLY_EACH, wrapper]
     settings = {"DATABASE_URL": "postgresql://nowhere/none", "API_KEYS": "acme=made-for-this-test"}
     environment = {**os.environ, **settings}  # some defects read the settings when they are applied
     applied = subprocess.run(
@@ -71,7 +83,8 @@ def test_every_defect_can_be_applied_to_the_service_as_it_is() -> None:
     assert applied.stdout.split() == [], applied.stderr
 
 
-def test_an_enabled_defect_goes_on_as_the_service_itself() -> None:
-    started = run("--enable-defects", DEFECTS[0])
+@of_every_wrapper
+def test_an_enabled_defect_goes_on_as_the_service_itself(wrapper: str) -> None:
+    started = run(wrapper, "--enable-defects", defects(wrapper)[0])
     assert started.returncode == 2
-    assert started.stderr.startswith("reference_rag: wrong settings:")
+    assert started.stderr.startswith(f"{wrapper.removesuffix('_defects')}: wrong settings:")

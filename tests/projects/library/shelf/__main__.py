@@ -4,11 +4,10 @@ import os
 import sys
 from typing import Any
 
+from reference_rag import server
 from reference_rag.__main__ import main as reference_main
 from reference_rag.app import make_app
 from reference_rag.logs import configure_logging
-from reference_rag.migrate import migrate
-from reference_rag.server import run
 from reference_rag.service import make_service
 from reference_rag.settings import load_settings
 
@@ -16,14 +15,12 @@ from .gate import Gate
 
 
 def serve() -> None:
-    """Migrate when the owner's connection is known, then serve until a signal."""
+    """Serve as the reference service does, behind the gate."""
     settings = load_settings(os.environ)
     configure_logging(settings.log_level)
-    if settings.migrations_url:
-        migrate(settings.migrations_url.get_secret_value())
     service = make_service(settings)
     application: Any = Gate(make_app(service))
-    run(application, service)
+    server.serve(application, service)
 
 
 if __name__ == "__main__":
