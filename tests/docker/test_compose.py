@@ -16,6 +16,7 @@ from tests.func.conftest import Running, running
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import StackError
 from gonogo.core.outcome import Capability
+from gonogo.engine.init.draft import Wanted, draft
 from gonogo.pg.sessions import session
 from gonogo.stacks.compose.program import problem
 from gonogo.stacks.contract import application_of, questions_of
@@ -185,6 +186,42 @@ def test_a_service_that_is_not_started_again_stops_the_start(compose_program: No
     with (
         pytest.raises(StackError, match="flaky ended with exit code 7"),
         running(tmp_path / "run", runtime="docker", stack=flaky(tmp_path, "no")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("compose", "said"),
+    [
+        ("notes/docker-compose.yml", r"api logs in to db as rag_owner \(MIGRATIONS_URL\), a role that nothing in the"),
+        ("library/compose.yml", r"does not build shelf: there is no .*/projects/library/Dockerfile"),
+    ],
+)
+def test_what_a_strangers_project_lacks_itself_is_named(
+    compose_program: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compose: str, said: str
+) -> None:
+    """As their files stand, these two do not start without gonogo, either."""
+    for name in ("READER_PASSWORD", "OWNER_PASSWORD"):
+        monkeypatch.setenv(name, "x-password-1")
+    stack = tmp_path / "stack.yaml"
+    made = draft(Wanted(compose=STACK.parents[1] / compose, openapi=None, out=stack, as_is=True))
+    stack.write_text(made.text)
+    with pytest.raises(StackError, match=said), running(tmp_path / "run", runtime="docker", stack=str(stack)):
+        pass
+
+
+def test_a_health_check_that_cannot_succeed_is_quoted(compose_program: None, tmp_path: Path) -> None:
+    image = mirror_map().get("python:3.12-slim", "python:3.12-slim")
+    (tmp_path / "compose.yaml").write_text(
+        f"services:\n  web:\n    image: {image}\n    command: python -m http.server 8000\n"
+        "    healthcheck: {test: curl -f http://localhost:8000/, interval: 1s}\n"
+    )
+    (tmp_path / "stack.yaml").write_text(
+        "stack: unwell\ncompose: compose.yaml\nservices:\n  app: {kind: http, compose: 'web:8000', start_timeout: 5s}\n"
+    )
+    with (
+        pytest.raises(StackError, match=r"its HEALTHCHECK ended with \d+: .*curl.* \(services\.app\.ready: a path to"),
+        running(tmp_path / "run", runtime="docker", stack=str(tmp_path / "stack.yaml")),
     ):
         pass
 

@@ -106,5 +106,17 @@ def test_as_is_names_the_services_of_the_project_and_translates_nothing(tmp_path
     assert spec.compose is not None
     assert (out.parent / spec.compose.file[0]).resolve() == project
     assert "POSTGRES" not in out.read_text()
+    assert {"READER_PASSWORD", "OWNER_PASSWORD"} <= set(_exported(tmp_path, "library/compose.yml"))
+    assert "PGVECTOR_TAG" not in _exported(tmp_path, "library/compose.yml")
+    _exported(tmp_path, "assistant/compose.yaml")
+    assert load(tmp_path / "again.yaml", StackSpec).spec.services["vectors"].kind == "chroma"
     wrong = init("--external", "--as-is", "--out", tmp_path / "other.yaml")
     assert wrong.exit_code == 2
+
+
+def _exported(tmp_path: Path, compose: str) -> list[str]:
+    """The variables that a person is told to set for one of the projects of strangers, as it is."""
+    project = Path(__file__).parents[2] / "projects" / compose
+    done = init("--from-compose", project, "--as-is", "--force", "--out", tmp_path / "again.yaml")
+    assert done.exit_code == 0, done.output
+    return [line.split()[1].partition("=")[0] for line in done.output.splitlines() if line.startswith("  export ")]

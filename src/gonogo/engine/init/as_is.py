@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
-from gonogo.engine.init.compose import ComposeProject, ComposeService
+from gonogo.engine.init.compose import ComposeProject, ComposeService, env_file_values
 from gonogo.engine.init.recognise import Role, recognise, the_one
 from gonogo.engine.init.render import pair
 from gonogo.engine.init.services import Services
 
 STUB = "llm"
+REQUIRED = re.compile(r"(?<!\$)\$\{(\w+):?\?")  # ${NAME:?what is wrong}
 ASKS_A_MODEL = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_API_BASE"}
 
 
@@ -24,7 +26,11 @@ def services_as_is(project: ComposeProject, *, application: str | None, ready: s
     made.found = [f"{name}: {role.value}" for name, role in roles.items()]
     made.health_path = app.health_path
     made.host_port = next((host for host, _ in app.ports if host), None)
-    named = (("db", "postgres", Role.POSTGRES), ("cache", "redis", Role.REDIS))
+    named = (
+        ("db", "postgres", Role.POSTGRES),
+        ("cache", "redis", Role.REDIS),
+        ("vectors", "chroma", Role.CHROMA),
+    )
     for key, kind, role in named:
         if one := the_one(project, roles, role):
             made.lines.append(pair(key, {"kind": kind, "compose": one.name}, indent=2))
@@ -34,7 +40,15 @@ def services_as_is(project: ComposeProject, *, application: str | None, ready: s
         made.lines.append(pair(STUB, {"kind": "openai_stub"}, indent=2, remark="no real model is asked"))
     made.lines.append(pair("app", _application(app, ready or app.health_path, bool(asks)), indent=2))
     made.todo += _todo(project, app, made)
+    made.translation.needs.update(dict.fromkeys(_required(project.path)))
     return made
+
+
+def _required(compose: Path) -> list[str]:
+    """The variables without which Compose does not read the file, and which `.env` beside it does not give."""
+    given = env_file_values(compose.with_name(".env")) or {}
+    names = REQUIRED.findall(compose.read_text(encoding="utf-8"))
+    return [name for name in dict.fromkeys(names) if name not in given]
 
 
 def compose_line(project: ComposeProject, out: Path) -> str:

@@ -164,6 +164,17 @@ class ComposePostgres(KnownLogins):
         if login is not None:
             self.roles = {**self.roles, Role.OWNER: Credential(name=login.user, password=login.password)}
 
+    def unknown_roles(self) -> list[str]:
+        """Those whom the project lets log in, and whom the server does not know; one sentence each."""
+        with session(self.dsn(database="postgres"), timeout_seconds=READ_SECONDS) as connection:
+            known = {str(row[0]) for row in connection.execute("SELECT rolname FROM pg_roles").fetchall()}
+        return [
+            f"{one.service} logs in to {self.name} as {one.user} ({one.variable}), a role that nothing in the Compose"
+            " project has made"
+            for one in self._logins
+            if one.user not in known
+        ]
+
     # --- what it is
 
     def is_running(self) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from gonogo.core.errors import MissingCapability, UnsupportedStack, UsageError
+import psycopg
+
+from gonogo.core.errors import MissingCapability, StackError, UnsupportedStack, UsageError
 from gonogo.spec.compose import ComposeSpec
 from gonogo.stacks.compose.database import ComposePostgres
 from gonogo.stacks.compose.program import Compose
@@ -93,6 +96,14 @@ def _running(
     return project
 
 
+def _unknown_roles(started: Mapping[str, Started]) -> str:
+    """What the project's databases lack, so that it cannot start, with gonogo or without; empty where nothing is."""
+    with suppress(psycopg.Error):
+        servers = [one.service for one in started.values() if isinstance(one.service, ComposePostgres)]
+        return "\n".join(sentence for server in servers for sentence in server.unknown_roles())
+    return ""
+
+
 def _edited(request: StackRequest, declared: Mapping[str, Declared], project: Project) -> dict[Path, Path]:
     """The folder that a changed copy of the application's source stands for. Raises MissingCapability."""
     if request.application_source is None:
@@ -117,7 +128,13 @@ def _taken_in_hand(project: Project, request: StackRequest, declared: Mapping[st
     for name in sorted(project.named, key=lambda one: declared[one].kind_name != DATABASE):
         kind = declared[name].kind
         assert isinstance(kind, ComposeKind)
-        started[name] = kind.compose(declared[name], project.member(name, application.service if application else ""))
+        member = project.member(name, application.service if application else "")
+        try:
+            started[name] = kind.compose(declared[name], member)
+        except StackError as error:
+            if not (found := _unknown_roles(started)):
+                raise
+            raise StackError(f"{error}\n{found}") from error
     project.stay_dead(request.deadline)
     project.judge()
     for name, one in started.items():

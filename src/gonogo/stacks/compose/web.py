@@ -26,6 +26,18 @@ class ComposeHttp(DockerHttp):
         self._asks_ready = asks_ready
         self._checks_health = bool(member.container.attrs["State"].get("Health"))
 
+    def start(self, deadline: Deadline) -> None:
+        """As any service. Where its health check alone is waited for, the error says what that said."""
+        try:
+            super().start(deadline)
+        except StackError as error:
+            health = self._adopted.container.attrs["State"].get("Health") or {}
+            if self._asks_ready or health.get("Status", "healthy") == "healthy":
+                raise
+            raise StackError(
+                f"{error}\n{self._adopted.health_words()} (services.{self.name}.ready: a path to wait for instead)"
+            ) from error
+
     def _is_ready(self) -> bool:
         if self._adopted.has_ended():
             return super()._is_ready()  # which says so

@@ -102,7 +102,7 @@ class Box:
                 self._healthy_or_ended, every_seconds=HEALTH_POLL_SECONDS, what=f"{name} becomes healthy"
             )
         except DeadlineExceeded as error:
-            raise StackError(f"{name} is not healthy: {error}; {self._health_words()}") from error
+            raise StackError(f"{name} is not healthy: {error}; {self.health_words()}") from error
 
     def _healthy_or_ended(self) -> bool:
         state = self._state()
@@ -112,7 +112,8 @@ class Box:
             )
         return bool(state["Health"]["Status"] == "healthy")
 
-    def _health_words(self) -> str:
+    def health_words(self) -> str:
+        """What its HEALTHCHECK said last, as of the last look."""
         attempts = self.container.attrs["State"]["Health"].get("Log") or ()
         if not attempts:
             return "its HEALTHCHECK has not run yet"
