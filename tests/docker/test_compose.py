@@ -21,7 +21,7 @@ from gonogo.pg.sessions import session
 from gonogo.stacks.compose.program import problem
 from gonogo.stacks.contract import application_of, questions_of
 from gonogo.stacks.docker.engine import RUN, leftovers
-from gonogo.stacks.docker.images import mirror_map
+from gonogo.stacks.docker.images import BUILT, mirror_map
 from gonogo.stacks.interfaces import Role, ScratchRequest
 
 if TYPE_CHECKING:
@@ -224,6 +224,24 @@ def test_a_health_check_that_cannot_succeed_is_quoted(compose_program: None, tmp
         running(tmp_path / "run", runtime="docker", stack=str(tmp_path / "stack.yaml")),
     ):
         pass
+
+
+def test_a_build_leaves_one_image_whatever_was_built_before(
+    compose_program: None, engine: DockerClient, tmp_path: Path
+) -> None:
+    (tmp_path / "compose.yaml").write_text("services:\n  cache: {build: .}\n")
+    (tmp_path / "stack.yaml").write_text(ONE_CACHE)
+    label: dict[str, Any] = {"label": f"{BUILT}=flaky-cache"}
+    try:
+        for number in range(2):
+            (tmp_path / "Dockerfile").write_text(f"FROM redis:7\nLABEL number={number}\n")
+            with running(tmp_path / f"run-{number}", runtime="docker", stack=str(tmp_path / "stack.yaml")):
+                pass
+        (image,) = engine.images.list(all=True, filters=label)
+        assert image.labels["number"] == "1"
+    finally:
+        for each in engine.images.list(all=True, filters=label):
+            engine.images.remove(str(each.id), force=True)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.deadline import Deadline
+from gonogo.core.errors import StackError
 from gonogo.stacks.compose.dollars import doubled, plain
 from gonogo.stacks.compose.program import Compose
 from gonogo.stacks.docker.engine import RUN
@@ -76,14 +77,17 @@ class Builder:
         file = self.site.scratch / "compose-build.json"
         file.touch(mode=0o600)
         file.write_text(json.dumps({"name": self.project, "services": services}))
+        before = {tag: self.site.images.id_of(tag) for tag in tags.values()}
         self.compose.call([*self.compose.project(self.project, file), "build", "--quiet"], deadline)
+        for tag, old in before.items():
+            self.site.images.forget_unless(old, tag)
 
     def _mirrored(self, name: str, build: Mapping[str, Any], context: Path, deadline: Deadline) -> dict[str, str]:
         """The Dockerfile with its bases replaced by their mirrors; nothing where none has a mirror."""
         text = build.get("dockerfile_inline")
         path = context / plain(build.get("dockerfile") or "Dockerfile")
-        if text is None and not path.is_file():
-            return {}  # Compose says so, in its own words
+        if text is None and not path.is_file():  # Compose would name a folder of its own
+            raise StackError(f"the Compose project does not build {name}: there is no {path}")
         text = plain(text) if text is not None else path.read_text()
         mirrors, stages = mirror_map(), set(STAGE.findall(text))
         bases = {at["image"]: replaced(at["image"], mirrors) for at in FROM.finditer(text) if at["image"] not in stages}

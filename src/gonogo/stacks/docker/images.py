@@ -191,7 +191,7 @@ class Images:
         rewritten.write_text(FROM.sub(lambda at: at["before"] + bases.get(at["image"], at["image"]), text))
         tag = None if only_for_run else f"{BUILT_NAME}/{name}:{hashlib.sha256(str(recipe).encode()).hexdigest()[:12]}"
         labels = {RUN: only_for_run} if only_for_run else {BUILT: name}
-        before = self._id_of(tag) if tag else None
+        before = self.id_of(tag) if tag else None
 
         def build() -> Any:
             return self._client.images.build(
@@ -204,21 +204,27 @@ class Images:
             raise StackError(str(error)) from error
         finally:
             rewritten.unlink(missing_ok=True)
-        if before not in (None, built.id):
-            self._forget(str(before))
+        if tag:
+            self.forget_unless(before, tag)
         return self._described(f"built from {folder.name}/{recipe.name} on {', '.join(bases)}", built)
 
-    def _id_of(self, tag: str) -> str | None:
+    def id_of(self, tag: str) -> str | None:
+        """What a name stands for now; None where nothing has it."""
         from docker.errors import ImageNotFound  # noqa: PLC0415 - see engine.connect
 
         with speaking(f"image {tag}"), suppress(ImageNotFound):
             return self._client.images.get(tag).id
         return None
 
-    def _forget(self, image_id: str) -> None:
-        """Remove what the last build made, unless another run still uses it; layers that the new one shares stay."""
+    def forget_unless(self, before: str | None, tag: str) -> None:
+        """Remove what a name stood for before a build, unless it still does or another run uses that image.
+
+        Layers that the new one shares stay.
+        """
+        if before is None or before == self.id_of(tag):
+            return
         with suppress(StackError), speaking("an old image stays"):
-            self._client.images.remove(image_id)
+            self._client.images.remove(before)
 
     def _bases(self, dockerfile: str, deadline: Deadline, pull: PullPolicy) -> dict[str, str]:
         """The images that a Dockerfile starts from, each there now, by the name that stands for it here."""

@@ -12,7 +12,7 @@ from gonogo.stacks.docker.site import DockerSite
 def make_volume(site: DockerSite, service: str, *, size: float | None = None) -> str:
     """An empty volume of this run; returns its name. With a size (bytes) it is memory, and full at that size.
 
-    Such a volume holds what is in it while a container that has it runs: see `Holder`.
+    Such a volume holds what is in it while a container that has it runs: see `DockerDisk`.
     """
     name = f"gonogo-{site.run.run_id}-{service.replace('/', '-')}-{secrets.token_hex(3)}"
     options = {"type": "tmpfs", "device": "tmpfs", "o": f"size={int(size)}"} if size else {}
