@@ -2,6 +2,8 @@
 
     status            the status, each one that came of several (`until`: the worst); 0 where no answer came, or where
                       a success broke off: a stream that was cut or that carries an error
+    refusal           the status; `closed` where a request whose size is all in its URL was cut off without an answer,
+                      which is how HTTP servers refuse one; unknown where a body was: the worker may have died of it
     seconds           the time to the last byte, the longest of several
     first_token       the time until a stream held its first text, the longest of several; unknown where none did
     p50, p95, p99     percentiles of the successes; unknown where there are none
@@ -30,13 +32,16 @@ from typing import Any
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation, Scalar
-from gonogo.spec.contract import REQUESTS
+from gonogo.spec.contract import RARER, REQUESTS, RequestSpec
 from gonogo.stacks.contract import Answer, Application
 from gonogo.stacks.exchange import fill, select
 from gonogo.stacks.sse import first_text_seconds
 
 Value = Scalar | tuple[str, ...]
 COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")
+CUT_OFF = ("RemoteProtocolError", "ReadError", "WriteError")  # the other side closed the connection
+CLOSED = "closed"
+BODILESS = ("GET ", "HEAD ", "DELETE ")
 WITH_ARGUMENT = ("header", "count", "error")
 LEAKS: Mapping[str, re.Pattern[str]] = {
     "stack trace": re.compile(
@@ -52,7 +57,7 @@ LEAKS: Mapping[str, re.Pattern[str]] = {
 class Exchange:
     """The answers to one step for one call and identity; `right` counts the corpus questions answered right.
 
-    `absent` says why there are none.
+    `absent` says why there are none; where that is because the application has no such request, it is `not_applicable`.
     """
 
     subject: str
@@ -62,6 +67,7 @@ class Exchange:
     values: Mapping[str, Any]
     right: int | None = None
     absent: str = ""
+    not_applicable: bool = False
 
     @property
     def last(self) -> Answer:
@@ -85,8 +91,9 @@ def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Ob
     """Look at an exchange. Raises NotMeasurable."""
     if exchange.absent:
         return Observation(
-            name=name, subject=exchange.subject, value=None, n=0, detail=exchange.absent, evidence=evidence
-        )
+            name=name, subject=exchange.subject, value=None, n=0, detail=exchange.absent, evidence=evidence,
+            not_applicable=exchange.not_applicable,
+        )  # fmt: skip
     match = COMPARISON.match(source)
     plain = match["source"] if match else source
     value = _look(plain, exchange)
@@ -102,11 +109,19 @@ def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Ob
         n=_samples(plain, exchange),
         load_sensitive=timed,
         evidence=evidence,
-        detail=exchange.last.outcome if exchange.last.code == 0 else "",
+        detail=_told(plain, value, exchange.last),
     )
 
 
+def _told(source: str, value: Value, answer: Answer) -> str:
+    if source == "refusal" and value is None:
+        return f"{answer.error}: a refusal, or a worker that died of the body; answer before the connection is closed"
+    return answer.outcome if answer.code == 0 else ""
+
+
 def _samples(source: str, exchange: Exchange) -> int:
+    if source == "undocumented":
+        return len(_requests_to_describe(exchange))
     return len(_answered(exchange)) if source in PERCENTILES else len(exchange.answers)
 
 
@@ -145,6 +160,13 @@ def _json(path: str, answer: Answer) -> Value:
 def _status(exchange: Exchange) -> Value:
     statuses = [answer.code for answer in exchange.answers]
     return 0 if 0 in statuses else max(statuses)
+
+
+def _refusal(exchange: Exchange) -> Value:
+    answer = exchange.last
+    if answer.status is None and answer.error.startswith(CUT_OFF):
+        return CLOSED if answer.request.startswith(BODILESS) else None
+    return answer.code
 
 
 def _seconds(exchange: Exchange) -> Value:
@@ -225,10 +247,21 @@ def _undocumented(exchange: Exchange) -> Value:
     """Contract's requests without a path and method of their own in the OpenAPI document."""
     if not exchange.last.ok:
         return None
-    described = exchange.last.json().get("paths", {})
+    document = exchange.last.json()
+    described = document.get("paths") if isinstance(document, dict) else None
+    if not isinstance(described, dict):
+        raise NotMeasurable(f"{exchange.last.request} answered JSON that is no OpenAPI document")
     known = {(method.upper(), _shape(path)) for path, item in described.items() for method in item}
-    contract = {name: getattr(exchange.application.contract, name) for name in REQUESTS if name != "openapi"}
-    return tuple(spec.request for spec in contract.values() if spec and (spec.method, _shape(spec.path)) not in known)
+    return tuple(
+        spec.request for spec in _requests_to_describe(exchange) if (spec.method, _shape(spec.path)) not in known
+    )
+
+
+def _requests_to_describe(exchange: Exchange) -> list[RequestSpec]:
+    """All that the contract declares, but for the document itself."""
+    contract = exchange.application.contract
+    declared = [getattr(contract, name) for name in (*REQUESTS, *RARER) if name != "openapi"]
+    return [spec for spec in declared if spec is not None]
 
 
 def _shape(path: str) -> str:
@@ -240,6 +273,7 @@ PERCENTILES = ("p50", "p95", "p99")
 TIMES = ("seconds", "first_token", *PERCENTILES)
 SOURCES: Mapping[str, Callable[[Exchange], Value]] = {
     "status": _status,
+    "refusal": _refusal,
     "seconds": _seconds,
     "first_token": _first_token,
     "p50": _percentile(0.50),

@@ -1,33 +1,17 @@
-"""Requests as a check writes them, and how they are sent: what the probes that speak HTTP share."""
+"""Requests as a check writes them, and what of them the contract does not name."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from gonogo.core.deadline import Deadline
-from gonogo.core.errors import MissingCapability, NotMeasurable
-from gonogo.core.outcome import Capability
-from gonogo.probes._sources import Exchange, check_source
+from gonogo.probes._sources import check_source
 from gonogo.spec.base import Bytes, Seconds, Spec
-from gonogo.spec.contract import RARER, REQUESTS, ContractSpec, SendSpec
-from gonogo.stacks.contract import Answer, Application, Question, application_of, questions_of
-from gonogo.stacks.credentials import Identity
-from gonogo.stacks.encoding import JSON, Prepared, prepared
-from gonogo.stacks.exchange import fill, first
-from gonogo.stacks.interfaces import Stack
+from gonogo.spec.contract import RARER, REQUESTS, ContractSpec
 
 OWNER, OTHER, NOBODY, STRANGER, LIMITED = "owner", "other", "nobody", "stranger", "limited"
-WRITES = ("ingest", "delete", "archive", "retention")
 VALUES = ("id", "title", "text", "query", "k", "session", "message")
-CUT_OFF = ("RemoteProtocolError", "ReadError")  # perhaps a kept connection that the service was just closing
-CLEAN_UP_SECONDS = 10.0
-PIECE_BYTES = 64 * 1024
-TRANSCRIPT_CHARACTERS = 600
 Tolerated = Literal[429, "silence"]
 
 
@@ -39,7 +23,9 @@ class StepSpec(Spec):
     has), `limited` (a key whose rate limit may be used up) or a tenant. Lists of calls and identities multiply.
     Placeholders: `{token}`, unique for each run; `{id}`, of the last document stored; `{filler}`, a text of the size
     `filler`; whatever earlier steps captured. `repeat` sends the request that often, `until` a status; `questions`
-    asks that many of the corpus. `observe` names observations and what they are taken from (see _sources.py).
+    asks that many of the corpus. `in_body`: what is sent belongs into a body, so that the step does not apply to a
+    request of the contract that has none; so it is with every `body`. `observe` names observations and what they are
+    taken from (see _sources.py).
     """
 
     name: str = ""
@@ -58,6 +44,7 @@ class StepSpec(Spec):
     body: str | None = None
     filler: Bytes | None = None
     chunked: bool = False
+    in_body: bool = False
     repeat: int = Field(default=1, ge=1, le=1000)
     until: int | None = None
     questions: int | None = Field(default=None, ge=1)
@@ -112,214 +99,19 @@ def undeclared_calls(steps: tuple[StepSpec, ...], contract: ContractSpec) -> tup
     return tuple(name for step in steps if not any(map(declared, step.calls)) for name in step.calls)
 
 
+def absent(contract: ContractSpec, call: str) -> tuple[bool, str]:
+    """Whether the application is said to have no such request, and why it is not sent: else it was only forgotten."""
+    if call in contract.without:
+        return True, f"the contract says that the application has no {call} request"
+    return False, f"the contract declares no {call} request (nor says `without: [{call}]`)"
+
+
 def traffic_for(steps: tuple[StepSpec, ...], contract: ContractSpec) -> tuple[StepSpec, ...]:
     """Traffic that is only sent, without what the application is said not to have."""
     return tuple(step for step in steps if not step.calls or not set(step.calls) <= set(contract.without))
 
 
-@dataclass(kw_only=True)
-class Conversation:
-    """Sends the steps of one probe in turn. Raises NotMeasurable where an answer says nothing about the service."""
-
-    stack: Stack
-    application: Application
-    deadline: Deadline
-    tolerated: tuple[Tolerated, ...] = ()
-    values: dict[str, Any] = field(default_factory=dict)
-    transcript: list[str] = field(default_factory=list)
-
-    @classmethod
-    def on(cls, stack: Stack, deadline: Deadline, tolerated: tuple[Tolerated, ...] = ()) -> Conversation:
-        """A conversation with the stack's application; close it."""
-        token = f"gonogo{secrets.token_hex(5)}"
-        values = {"token": token, "id": token, "session": token, "k": 10, "title": f"About {token}"}
-        texts = dict.fromkeys(("query", "message"), "What is known about this?")
-        return cls(
-            stack=stack,
-            application=application_of(stack),
-            deadline=deadline,
-            tolerated=tolerated,
-            values={**values, **texts, "text": f"A text about {token}, written by gonogo."},
-        )
-
-    def perform(self, step: StepSpec) -> Iterator[Exchange]:
-        """Send a step's requests; one exchange for each call and identity. Captures as it goes."""
-        calls = self._callable(step)
-        named: list[str | None] = [*calls] or [None]
-        for call in named:
-            for identity in step.identities:
-                if call is not None and not self.application.declares(call):
-                    yield self._undeclared(step, call, identity)
-                    continue
-                self._refuse_writing(call, identity)
-                subject = _subject(step, call, identity)
-                if step.questions:
-                    yield self._ask_questions(step, subject)
-                    continue
-                answers = self._repeated(step, call, identity, subject)
-                self._capture(step, call, answers[-1])
-                yield Exchange(
-                    subject=subject, call=call, answers=answers, application=self.application, values=dict(self.values)
-                )
-
-    def _callable(self, step: StepSpec) -> tuple[str, ...]:
-        """The requests of a step, without those that the application is said not to have. Raises MissingCapability."""
-        without = [name for name in step.calls if name in self.application.contract.without]
-        self.transcript += [f"{name}: left out, the contract says that the application has none" for name in without]
-        calls = tuple(name for name in step.calls if name not in without)
-        if step.calls and not any(self.application.declares(name) for name in calls):
-            raise MissingCapability(f"the contract declares no {', '.join(step.calls)} request")
-        return calls
-
-    def _undeclared(self, step: StepSpec, call: str, identity: str) -> Exchange:
-        """One of several requests that the contract does not name: the others must not answer for it."""
-        return Exchange(
-            subject=_subject(step, call, identity), call=call, answers=(), application=self.application,
-            values=dict(self.values), absent=f"the contract declares no {call} request (nor says `without: [{call}]`)",
-        )  # fmt: skip
-
-    def _refuse_writing(self, call: str | None, identity: str) -> None:
-        """A stack that is only read stays so, also where a check's file forgot its `effects`. Raises MissingCapability.
-
-        A chat is stored as well; one that nobody may have is no more than a question.
-        """
-        writes = call in WRITES or (call == "chat" and identity not in {NOBODY, STRANGER})
-        if writes and Capability.WRITE not in self.stack.capabilities:
-            raise MissingCapability(f"{call} would write, and this stack is not written to")
-
-    def clean_up(self, steps: tuple[StepSpec, ...]) -> None:
-        """Send these also when the probe itself ran out of time; what they meet is for the transcript only."""
-        self.deadline, self.tolerated = Deadline.after(CLEAN_UP_SECONDS), (429, "silence")
-        for step in steps:
-            try:
-                for _ in self.perform(step):
-                    pass
-            except NotMeasurable as error:
-                self.transcript.append(f"clean-up: {error}")
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.application.close()
-
-    def _repeated(self, step: StepSpec, call: str | None, identity: str, subject: str) -> tuple[Answer, ...]:
-        answers: list[Answer] = []
-        caller = self.caller(identity)
-        while len(answers) < step.repeat and not (answers and answers[-1].status == step.until):
-            self.deadline.check(f"the step {subject}")
-            answers.append(self._answered(subject, step, call, caller))
-        return tuple(answers)
-
-    def _ask_questions(self, step: StepSpec, subject: str) -> Exchange:
-        assert step.questions is not None
-        answers, right = [], 0
-        for question in _spread(questions_of(self.stack), step.questions):
-            self.deadline.check(f"the step {subject}")
-            caller = self.caller(question.tenant)
-            answer = self._answered(subject, step, "search", caller, query=question.question)
-            answers.append(answer)
-            found = [hit.document for hit in self.application.hits_of(answer)] if answer.ok else []
-            right += question.document in found
-        return Exchange(
-            subject=subject,
-            call="search",
-            answers=tuple(answers),
-            application=self.application,
-            values=dict(self.values),
-            right=right,
-        )
-
-    def _answered(self, subject: str, step: StepSpec, call: str | None, caller: Identity, **own: Any) -> Answer:
-        """One answer that says something. Raises NotMeasurable."""
-        answer = self._sent(step, call, caller, own)
-        if answer.error.startswith(CUT_OFF):
-            self._note(f"{subject} (sent again)", answer)
-            answer = self._sent(step, call, caller, own)
-        if answer.rate_limited and 429 not in self.tolerated:
-            self.deadline.sleep(self.application.patience_seconds(answer))
-            answer = self._sent(step, call, caller, own)
-        self._note(subject, answer)
-        if answer.rate_limited and 429 not in self.tolerated:
-            raise NotMeasurable(f"{subject}: the application refused gonogo's own traffic with 429")
-        if answer.status is None and "silence" not in self.tolerated:
-            raise NotMeasurable(f"{subject}: {answer.request} was not answered: {answer.error}")
-        return answer
-
-    def _sent(self, step: StepSpec, call: str | None, caller: Identity, own: dict[str, Any]) -> Answer:
-        values = {**caller.variables, **self.values}
-        values |= {"filler": "gonogo " * (int(step.filler) // 7 + 1)} if step.filler else {}
-        values |= {name: fill(value, values) for name, value in step.values.items()} | own
-        limit = min(step.timeout or self.application.timeout_seconds, self.deadline.remaining_seconds + 0.1)
-        return self.application.deliver(
-            _request(step, call, self.application, caller, values),
-            caller,
-            reads=self.application.spec(call) if call is not None else None,
-            chunks=_pieces if step.chunked else None,
-            timeout_seconds=limit,
-        )
-
-    def _capture(self, step: StepSpec, call: str | None, answer: Answer) -> None:
-        """Keep what the step captures, and the id under which the service stored a document."""
-        if call == "ingest" and answer.ok:
-            asked = str(fill(step.values.get("id", self.values["id"]), self.values))
-            self.values["id"] = self.application.stored_id(answer, asked)
-        for name, path in step.capture.items():
-            if not answer.ok:
-                raise NotMeasurable(f"{answer.request} answered {answer.outcome}: there is no {name} to go on with")
-            self.values[name] = first(path, answer.json(), answer.request)
-
-    def _note(self, subject: str, answer: Answer) -> None:
-        text = answer.text[:TRANSCRIPT_CHARACTERS] or answer.error
-        line = f"{subject}: {answer.request} -> {answer.outcome} in {1000 * answer.seconds:.1f} ms\n    {text}"
-        self.transcript.append(line)
-
-    def caller(self, identity: str) -> Identity:
-        """How somebody identifies itself. Raises MissingCapability when the contract has no such one, LoginFailed."""
-        callers, tenants = self.application.callers, list(self.application.contract.tenants)
-        if identity == NOBODY:
-            return callers.nobody(next(iter(tenants), None))
-        if identity == LIMITED:
-            if (limited := callers.limited()) is None:
-                raise MissingCapability("the contract names no key whose rate limit may be used up (rate_limited)")
-            return limited
-        wanted = {OWNER: 0, STRANGER: 0, OTHER: 1}.get(identity)
-        if wanted is not None and len(tenants) <= wanted:
-            raise MissingCapability(f"the contract declares {len(tenants)} tenants, {wanted + 1} are needed")
-        name = identity if wanted is None else tenants[wanted]
-        return callers.stranger(name) if identity == STRANGER else callers.of(name)
-
-
-def _subject(step: StepSpec, call: str | None, identity: str) -> str:
-    plain = len(step.calls) < 2 and len(step.identities) < 2
-    if step.name and plain:
-        return step.name
-    request = " ".join(part for part in (step.name, call or step.send) if part)
-    return request if identity == OWNER else f"{request} as {identity}"
-
-
-def _spread(questions: tuple[Question, ...], wanted: int) -> list[Question]:
-    """Questions from all over the corpus, so that every tenant is asked."""
-    step = max(1, len(questions) // wanted)
-    return list(questions[::step])[:wanted]
-
-
-def _request(
-    step: StepSpec, call: str | None, application: Application, caller: Identity, values: Mapping[str, Any]
-) -> Prepared:
-    """The request of a step: one of the contract, or its own; with the body and the headers that it gives itself."""
-    if call is not None:
-        request = application.prepare(call, caller, values)
-    else:
-        assert step.send is not None
-        request = prepared(SendSpec(request=step.send, json=step.json_), values)
-    if step.body is not None:
-        kept = {name: value for name, value in request.headers.items() if name.lower() != "content-type"}
-        request = replace(request, body=str(fill(step.body, values)).encode(), headers={**kept, "Content-Type": JSON})
-    own = {name: str(fill(value, values)) for name, value in step.headers.items()}
-    theirs = {name.lower() for name in own}
-    kept = {name: value for name, value in request.headers.items() if name.lower() not in theirs}
-    return replace(request, headers={**kept, **own})
-
-
-def _pieces(body: bytes) -> Iterator[bytes]:
-    for at in range(0, len(body), PIECE_BYTES):
-        yield body[at : at + PIECE_BYTES]
+def left_out_of(steps: tuple[StepSpec, ...], contract: ContractSpec) -> str:
+    """Which requests of traffic are not sent, and why; "" where all are."""
+    unsent = dict.fromkeys(name for step in steps for name in step.calls if getattr(contract, name, None) is None)
+    return "; ".join(absent(contract, name)[1] for name in unsent)

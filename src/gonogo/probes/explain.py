@@ -77,18 +77,13 @@ class Explain:
             f"read through {', '.join(summary.indexes) or 'no index'}; vector indexes: {', '.join(indexes) or 'none'}",
         )
         yield _told("index_name", ", ".join(summary.indexes), tenant, evidence, "")
-        yield from _reading(summary, _rows(context, parameters), tenant, evidence)
+        yield from _reading(summary, table_of(context, parameters.table).rows, tenant, evidence)
         if parameters.query == APPLICATION:
             yield from _operator(captured.operator, indexes, evidence)
 
 
 def _told(name: str, value: bool | str, subject: str, evidence: str, detail: str) -> Observation:
     return Observation(name=name, value=value, subject=subject, n=1, evidence=evidence, detail=detail)
-
-
-def _rows(context: Context, parameters: Parameters) -> int:
-    table = context.facts.table(parameters.table)
-    return table.rows if table else 0
 
 
 def _reading(summary: PlanSummary, rows: int, subject: str, evidence: str) -> Iterator[Observation]:

@@ -22,6 +22,7 @@ WAYS = {
     "api": ("search", "chat", "document", "delete", "overwrite"),
     "sql": ("rows", "no_tenant", "nearest", "session", "write"),
 }
+API_WAYS = ("search", "chat")  # where a check names none
 PLANTING = ("ingest", "delete")
 ASKS = {"overwrite": "ingest"}  # the request of a way, where it is not called so
 
@@ -72,6 +73,8 @@ class Isolation:
         if not any(one.leaks for one in found):  # a leak that was seen stands, whatever else could not be measured
             _check_controls(found)
         yield from _observations(context, found)
+        if parameters.through == "api":
+            yield from _left_out(parameters, context.stack.spec.contract)
 
 
 def _check_controls(found: Sequence[Found]) -> None:
@@ -95,8 +98,17 @@ def _found(context: Context, parameters: Parameters) -> list[Found]:
 
 def _api_ways(parameters: Parameters, contract: ContractSpec) -> tuple[str, ...]:
     """The ways, without those that the application is said not to have; all of them where none would be left."""
-    ways = parameters.ways or ("search", "chat")
+    ways = parameters.ways or API_WAYS
     return tuple(way for way in ways if ASKS.get(way, way) not in contract.without) or ways
+
+
+def _left_out(parameters: Parameters, contract: ContractSpec) -> Iterator[Observation]:
+    """The ways that the application is said not to have."""
+    tried = _api_ways(parameters, contract)
+    for way in parameters.ways or API_WAYS:
+        if way not in tried:
+            detail = f"the contract says that the application has no {ASKS.get(way, way)} request"
+            yield Observation(name="leaks", subject=way, value=None, not_applicable=True, detail=detail)
 
 
 def _observations(context: Context, found: Sequence[Found]) -> Iterator[Observation]:

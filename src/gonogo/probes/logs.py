@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import Field
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
-from gonogo.probes._steps import Conversation, StepSpec, traffic_for, undeclared_calls
+from gonogo.probes._conversation import Conversation
+from gonogo.probes._steps import StepSpec, absent, traffic_for, undeclared_calls
 from gonogo.spec.base import Spec
 from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
@@ -26,6 +27,7 @@ class LogsParameters(Spec):
     """Traffic to be logged, as steps of the http probe.
 
     `lines_with_request_id` counts the lines that hold `{token}` as a value: send it as `X-Request-ID` in `headers`.
+    `requests_without_id` is how many more requests were sent than there are such lines.
     `private` is a text, with `{token}`, that clients sent and that must not be found in the log.
     """
 
@@ -44,28 +46,40 @@ class LogsProbe:
         return undeclared_calls(traffic_for(parameters.traffic, contract), contract)
 
     def observe(self, context: Context, parameters: LogsParameters) -> Iterator[Observation]:
-        """unstructured_lines, secrets_in_log, private_texts, lines_with_request_id."""
+        """unstructured_lines, secrets_in_log, private_texts, lines_with_request_id, requests_without_id."""
         talk = Conversation.on(context.stack, context.deadline)
         token = str(talk.values["token"])
         traffic = traffic_for(parameters.traffic, context.stack.spec.contract)
         try:
-            for step in traffic:
-                for _ in talk.perform(step):
-                    pass
+            sent = sum(len(exchange.answers) for step in traffic for exchange in talk.perform(step))
         finally:
             talk.close()
-        lines = _lines(context, token, len(traffic))
-        private = parameters.private.replace("{token}", token)
+        lines = _lines(context, token, sent)
         secrets = _secrets(context.stack)
         text = "\n".join(lines)
         yield Observation(name="unstructured_lines", value=_unstructured(lines), n=len(lines))
         leaked = tuple(sorted(name for name, secret in secrets.items() if secret in text))
         yield Observation(name="secrets_in_log", value=leaked, n=len(secrets))
-        if private:
-            holding = tuple(f"line {number}" for number, line in enumerate(lines, 1) if private in line)
-            yield Observation(name="private_texts", value=holding[:SHOWN], n=len(lines))
+        if parameters.private:
+            yield from _private(parameters, context.stack.spec.contract, lines, token)
         mentioned = sum(f'"{token}"' in line for line in lines)
         yield Observation(name="lines_with_request_id", value=mentioned, unit="count", n=len(lines))
+        yield Observation(name="requests_without_id", value=max(0, sent - mentioned), unit="count", n=sent)
+
+
+def _private(
+    parameters: LogsParameters, contract: ContractSpec, lines: Sequence[str], token: str
+) -> Iterator[Observation]:
+    """Where the private text stands. What the application has no request for could not carry it into the log."""
+    carrying = [step for step in parameters.traffic if parameters.private in str(step.model_dump())]
+    sent = traffic_for(tuple(carrying), contract)
+    text = parameters.private.replace("{token}", token)
+    holding = tuple(f"line {number}" for number, line in enumerate(lines, 1) if text in line)
+    detail = "" if sent else "no request that was sent holds the private text"
+    yield Observation(name="private_texts", value=holding[:SHOWN], n=len(lines) if sent else 0, detail=detail)
+    for name in dict.fromkeys(name for step in carrying if step not in sent for name in step.calls):
+        has_none, reason = absent(contract, name)
+        yield Observation(name="private_texts", subject=name, value=None, not_applicable=has_none, detail=reason)
 
 
 def _lines(context: Context, token: str, requests: int) -> list[str]:

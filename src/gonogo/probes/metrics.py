@@ -9,8 +9,9 @@ from pydantic import Field, field_validator, model_validator
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._conversation import Conversation
 from gonogo.probes._exposition import Scrape, Selector, read_exposition
-from gonogo.probes._steps import Conversation, StepSpec, traffic_for, undeclared_calls
+from gonogo.probes._steps import StepSpec, left_out_of, traffic_for, undeclared_calls
 from gonogo.spec.base import Spec
 from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
@@ -66,15 +67,19 @@ class MetricsProbe:
         try:
             before, text = _scrape(talk)
             traffic = traffic_for(parameters.traffic, context.stack.spec.contract)
-            sent = sum(len(exchange.answers) for step in traffic for exchange in talk.perform(step))
+            exchanges = [exchange for step in traffic for exchange in talk.perform(step)]
+            sent = sum(len(exchange.answers) for exchange in exchanges)
+            left_out = left_out_of(parameters.traffic, context.stack.spec.contract)
             after, text = _scrape(talk) if parameters.traffic else (before, text)
         finally:
             talk.clean_up(parameters.finally_)
             talk.close()
         evidence = context.recorder.artifact("metrics.txt", text)
-        yield Observation(name="parse_errors", value=after.errors, n=max(1, len(after.samples)), evidence=evidence)
+        yield Observation(
+            name="parse_errors", value=after.errors, n=max(len(after.errors), len(after.samples)), evidence=evidence
+        )
         yield from _completeness(parameters, after, evidence)
-        yield from _movement(parameters, before, after, sent, evidence)
+        yield from _movement(parameters, (before, after), sent, left_out, evidence)
 
 
 def _scrape(talk: Conversation) -> tuple[Scrape, str]:
@@ -100,15 +105,23 @@ def _completeness(parameters: MetricsParameters, after: Scrape, evidence: str) -
 
 
 def _movement(
-    parameters: MetricsParameters, before: Scrape, after: Scrape, sent: int, evidence: str
+    parameters: MetricsParameters, scrapes: tuple[Scrape, Scrape], sent: int, left_out: str, evidence: str
 ) -> Iterator[Observation]:
+    """What grew between the scrapes. What did not, where a part of the traffic was left out, has no value."""
+    before, after = scrapes
     if parameters.moves:
         unmoved = tuple(name for name in parameters.moves if before.of(name) == after.of(name))
-        yield Observation(name="unmoved", value=unmoved, n=len(parameters.moves), evidence=evidence)
+        unsure = f"{', '.join(unmoved)} did not move, and {left_out}" if unmoved and left_out else ""
+        yield Observation(
+            name="unmoved", value=None if unsure else unmoved, n=len(parameters.moves), evidence=evidence, detail=unsure
+        )
     for name, text in parameters.increases.items():
         selector = Selector.parse(text)
         increase = (after.value(selector) or 0.0) - (before.value(selector) or 0.0)
-        yield Observation(name=name, value=increase, unit="count", n=sent, evidence=evidence)
+        unsure = f"it did not grow, and {left_out}" if not increase and left_out else ""
+        yield Observation(
+            name=name, value=None if unsure else increase, unit="count", n=sent, evidence=evidence, detail=unsure
+        )
 
 
 PROBE = MetricsProbe()

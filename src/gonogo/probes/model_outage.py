@@ -106,8 +106,11 @@ def _order(control: Application, behaviour: Mapping[str, Any]) -> None:
 
 
 def _calls(control: Application) -> int:
+    """How often the model was asked. Raises NotMeasurable: that nobody can say is not that nobody asked."""
     report = control.send("GET", CONTROL)
-    return int(report.json()["total"]) if report.ok else 0
+    if not report.ok:
+        raise NotMeasurable(f"the model's stand-in does not say how often it was asked: {report.outcome}")
+    return int(report.json()["total"])
 
 
 def _beside(
@@ -150,11 +153,14 @@ def _of_chat(answer: Answer, began: float) -> Iterator[Observation]:
     """How the chat ended: status 0 where it was given up without an answer."""
     if answer.rate_limited:
         raise NotMeasurable("chat refused gonogo's own traffic with 429")
-    if answer.failed:
-        raise NotMeasurable(f"chat answered {answer.outcome}: a refusal inside a stream has no status to be judged by")
     seconds = time.monotonic() - began if answer.status is None else answer.seconds
-    yield Observation(name="chat_status", value=answer.code, n=1, detail=answer.outcome if answer.code == 0 else "")
     yield Observation(name="chat_seconds", value=seconds, unit="s", n=1, load_sensitive=True)
+    if answer.failed:
+        detail = f"chat answered {answer.outcome}: a refusal inside a stream has no status and no headers of its own"
+        for name in ("chat_status", "retry_after", "error_type"):
+            yield Observation(name=name, value=None, n=0, detail=detail)
+        return
+    yield Observation(name="chat_status", value=answer.code, n=1, detail=answer.outcome if answer.code == 0 else "")
     yield Observation(name="retry_after", value=answer.headers.get("retry-after", ""), n=1)
     kind = answer.headers.get("content-type", "").partition(";")[0]
     yield Observation(name="error_type", value=kind, n=1, detail=answer.text[:200])

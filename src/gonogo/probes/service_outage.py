@@ -11,6 +11,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, application_of
@@ -118,10 +119,12 @@ def _of_requests(
 ) -> Iterator[Observation]:  # fmt: skip
     """How each request ends: status 0 where it was given up without an answer."""
     for kind, names in (("needing", parameters.needing), ("independent", parameters.independent)):
-        asked = [name for name in names if application.declares(name)]
-        if not asked:
+        if not any(application.declares(name) for name in names):
             raise MissingCapability(f"the contract declares none of {', '.join(names)}")
-        for name in asked:
+        for name in names:
+            if not application.declares(name):
+                yield from _not_asked(application, name, f"{kind}_status", f"{kind}_seconds")
+                continue
             context.deadline.check(f"the request {name}")
             answer = _asked(application, name, tenant, parameters.timeout, values)
             yield Observation(name=f"{kind}_status", subject=name, value=answer.status or 0, n=1, detail=answer.error)
@@ -167,6 +170,15 @@ def _afterwards(
         detail="" if green else f"still {application.ready().outcome}",
     )  # fmt: skip
     for name in parameters.needing:
-        if application.declares(name):
-            answer = _asked(application, name, tenant, parameters.timeout, values)
-            yield Observation(name="status_afterwards", subject=name, value=answer.status or 0, n=1)
+        if not application.declares(name):
+            yield from _not_asked(application, name, "status_afterwards")
+            continue
+        answer = _asked(application, name, tenant, parameters.timeout, values)
+        yield Observation(name="status_afterwards", subject=name, value=answer.status or 0, n=1)
+
+
+def _not_asked(application: Application, name: str, *observations: str) -> Iterator[Observation]:
+    """One of several requests that the contract does not name: the others do not answer for it."""
+    has_none, reason = absent(application.contract, name)
+    for one in observations:
+        yield Observation(name=one, subject=name, value=None, n=0, not_applicable=has_none, detail=reason)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 from gonogo.core.errors import MissingCapability
 from gonogo.spec.contract import ContractSpec, RequestSpec
@@ -25,6 +26,8 @@ __all__ = ["Answer", "Application", "ChatAnswer", "Hit", "Question", "SearchAnsw
 TIMEOUT_SECONDS = 10.0
 LONGEST_PATIENCE_SECONDS = 5.0  # how long a 429 that gonogo earned itself is waited for
 KEEPALIVE_SECONDS = 1.0  # shorter than any server's own: a connection is not used in the instant it is closed
+LONGEST_URL = 60_000
+PATH_SHOWN = 300  # of a path in messages
 UNAUTHORIZED = 401
 Who = str | Identity | None  # a tenant, somebody in particular, or anybody
 
@@ -61,6 +64,7 @@ class Application:
         import httpx  # noqa: PLC0415 - 0.1 s that listing and planning need not pay
 
         self.base_url = base_url.rstrip("/")
+        self._prefix = urlsplit(self.base_url).path
         self.contract = contract
         self.timeout_seconds = timeout_seconds
         self.callers = Credentials(contract, resolve, keyring or Keyring(), self.base_url, self._sent)
@@ -98,10 +102,15 @@ class Application:
 
         limit = timeout_seconds or self.timeout_seconds
         content: dict[str, Any] = {"json": json} if json is not None else {"content": body}
-        receiving = Receiving(request=f"{method} {path}", limit_seconds=limit)
+        shown = path if len(path) <= PATH_SHOWN else f"{path[:PATH_SHOWN]}… ({len(path)} characters)"
+        receiving = Receiving(request=f"{method} {shown}", limit_seconds=limit)
         sent = dict(headers or {})
+        url = self.base_url + path
+        if len(url) > LONGEST_URL:  # httpx refuses to parse it, but sends it
+            content["extensions"] = {"target": f"{self._prefix}{path}".encode()}
+            url = self.base_url
         try:
-            with self._client.stream(method, self.base_url + path, headers=sent, timeout=limit, **content) as response:
+            with self._client.stream(method, url, headers=sent, timeout=limit, **content) as response:
                 receiving.read(response)
                 return receiving.answer()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:

@@ -11,9 +11,10 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability
 from gonogo.core.facts import Facts, TableFacts
 from gonogo.core.outcome import Capability
+from gonogo.probes._conversation import Conversation
 from gonogo.probes._isolation_api import planted
 from gonogo.probes._sources import observation
-from gonogo.probes._steps import Conversation, StepSpec
+from gonogo.probes._steps import StepSpec
 from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.contract import Answer, Application
 from gonogo.stacks.searching import ask
@@ -108,5 +109,11 @@ def test_what_the_application_is_said_not_to_have_is_left_out_and_noted(monkeypa
     talk = conversation(monkeypatch, sent, READABLE)
     talk.application.contract = CONTRACT.model_copy(update={"without": ("search",)})
     found = list(talk.perform(StepSpec.model_validate({"call": ["chat", "search"], "as": "nobody"})))
-    assert [one.subject for one in found] == ["chat as nobody"]
-    assert talk.transcript[0] == "search: left out, the contract says that the application has none"
+    seen = [observation("status", "status", one, "exchanges.txt") for one in found]
+    assert [(one.subject, one.value, one.not_applicable) for one in seen] == [
+        ("chat as nobody", 401, False),
+        ("search as nobody", None, True),
+    ]
+    assert seen[1].detail == "the contract says that the application has no search request"
+    assert talk.transcript[-1] == f"search as nobody: left out, {seen[1].detail}"
+    assert sent == ["POST /chat"]
