@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from gonogo.core.errors import MissingCapability, NotMeasurable, UsageError
 from gonogo.engine.init.shapes import FILL_IN
-from gonogo.spec.contract import RequestSpec
+from gonogo.spec.contract import ReplicationSpec, RequestSpec
 from gonogo.stacks.contract import Application
 from gonogo.stacks.encoding import prepared
 from gonogo.stacks.exchange import PLACEHOLDER, Answer, check_path
@@ -99,7 +99,7 @@ def template_problem(application: Application, name: str) -> str | None:
     if FILL_IN in spec.model_dump_json():
         return f"{FILL_IN} still stands in it"
     try:
-        for path in filter(None, (spec.id, spec.hits, spec.answer, spec.sources, spec.turns, *spec.hit.values())):
+        for path in _paths(spec):
             check_path(path)
         tenants: list[str | None] = [*application.contract.tenants] or [None]
         for tenant in tenants:
@@ -111,6 +111,14 @@ def template_problem(application: Application, name: str) -> str | None:
     except (NotMeasurable, UsageError) as error:
         return str(error)
     return None
+
+
+def _paths(spec: RequestSpec) -> Iterator[str]:
+    """Every JSONPath of a request."""
+    given = [spec.id, spec.hits, spec.answer, spec.sources, spec.turns, *spec.hit.values()]
+    if isinstance(spec, ReplicationSpec):
+        given += [spec.role, spec.standbys, *spec.standby.values()]
+    yield from filter(None, given)
 
 
 def used_placeholders(spec: RequestSpec) -> set[str]:

@@ -25,7 +25,8 @@ from gonogo.engine.fitting import (
     untried,
     used_placeholders,
 )
-from gonogo.spec.contract import REQUESTS, RequestSpec
+from gonogo.probes._replication_report import FIELDS, NO_STANDBY, report_of
+from gonogo.spec.contract import RARER, REQUESTS, RequestSpec
 from gonogo.stacks.contract import Application
 from gonogo.stacks.credentials import LoginFailed
 from gonogo.stacks.exchange import OPTIONAL, Answer, first, select
@@ -35,6 +36,7 @@ from gonogo.stacks.sse import TYPE, events_of
 INDEXING_SECONDS = 5.0  # until a stored document must be found
 POLL_SECONDS = 0.25
 WRITES = ("ingest", "chat", "delete")
+CHANGES = ("archive", "retention")
 ORDER = ("live", "ready", "metrics", "openapi", "ingest", "search", "document", "chat", "delete")
 REFUSED = frozenset({400, 404, 410, 422})  # of a document that is not there
 
@@ -69,7 +71,8 @@ class Trying:
     def trials(self) -> Iterator[Trial]:
         """Every request of the contract, in the order in which one gives what the next needs."""
         yield from self._logins()
-        for name in sorted(REQUESTS, key=ORDER.index):
+        rarer = [name for name in RARER if self.application.declares(name)]
+        for name in (*sorted(REQUESTS, key=ORDER.index), *rarer):
             yield from self._trials_of(name)
 
     def _trials_of(self, name: str) -> Iterator[Trial]:
@@ -81,13 +84,16 @@ class Trying:
             yield Trial(what=name, fit=Fit.DIFFERS, found=problem, remedy=f"correct contract.{name}")
         elif name in WRITES and not self.writes:
             yield untried(name, "writes; only its placeholders and JSONPaths were looked at")
+        elif name in CHANGES:
+            yield untried(name, "changes what is kept; only its placeholders were looked at, its checks try it")
         elif name in TRIALS:
             for tenant in self.tenants:
                 yield self._try(name, tenant, TRIALS[name])
         elif self.application.spec(name).method not in {"GET", "HEAD"}:
             yield untried(name, f"{self.application.spec(name).method} may write")
         else:
-            yield self._outcome(name, lambda: _plain(self, name))
+            plain = PLAIN.get(name, _plain)
+            yield self._outcome(name, lambda: plain(self, name))
 
     def _try(self, name: str, tenant: str | None, trial: Callable[[Trying, str | None], str]) -> Trial:
         what = as_tenant(tenant, name)
@@ -138,6 +144,23 @@ def _plain(trying: Trying, name: str) -> str:
     if problem:
         raise Misfit(f"{answer.request} {problem}", f"correct contract.{name}")
     return f"{answer.request} answered {answer.status}"
+
+
+def _replication(trying: Trying, name: str) -> str:
+    """Every path that the contract names selects something, in the answer and in each standby that it lists."""
+    answer = call(trying, name, trying.tenants[0])
+    require_success(answer)
+    spec = trying.application.contract.replication
+    assert spec is not None  # it is declared
+    report = reading(name, answer, lambda: report_of(spec, answer, FIELDS))
+    named = [one for one in report.missing if not one.endswith(("(the contract names no path)", NO_STANDBY))]
+    if named:
+        remedy = f"correct contract.replication: {', '.join(named)}; the answer begins: {excerpt(answer)}"
+        raise Misfit(f"{answer.request}: {', '.join(named)} selects nothing", remedy)
+    if not report.standbys:
+        found = f"{answer.request} answered {answer.status} and lists no standby, whose paths could be looked at"
+        raise Misfit(found, "see that standbys stream, and to replication.standbys", Fit.UNPROVEN)
+    return f"{answer.request} answered {answer.status}, {len(report.standbys)} standbys"
 
 
 def _metrics_problem(answer: Answer) -> str | None:
@@ -325,6 +348,7 @@ def _delete(trying: Trying, tenant: str | None) -> str:
 TRIALS: Mapping[str, Callable[[Trying, str | None], str]] = {
     "ingest": _ingest, "search": _search, "document": _document, "chat": _chat, "delete": _delete,
 }  # fmt: skip
+PLAIN: Mapping[str, Callable[[Trying, str], str]] = {"replication": _replication}
 
 
 def call(trying: Trying, name: str, tenant: str | None, **values: Any) -> Answer:

@@ -14,6 +14,7 @@ from gonogo.stacks.interfaces import PostgresServer
 PRIMARY_WORDS = frozenset({"primary", "master", "leader", "source"})
 OF_THE_SERVER, OF_A_STANDBY = ("role",), ("name", "state", "lag_bytes", "lag_seconds", "heartbeat_age")
 FIELDS = (*OF_THE_SERVER, *OF_A_STANDBY)
+NO_STANDBY = "(no standby is listed)"
 READ_SECONDS = 10.0
 TRUTH = """
 SELECT application_name, state, pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::float8
@@ -66,7 +67,7 @@ def report_of(spec: ReplicationSpec, answer: Answer, fields: Iterable[str]) -> R
     entries = _entries(spec, body, answer, missing)
     found = [_reported(spec, entry, answer, missing) for entry in entries]
     if not entries:
-        missing |= {f"{field} (no standby is listed)": None for field in OF_A_STANDBY}
+        missing |= {f"{field} {NO_STANDBY}": None for field in OF_A_STANDBY}
     return Report(
         role=None if role is None else str(role),
         standbys={one.name: one for one in found},
