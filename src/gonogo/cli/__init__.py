@@ -14,6 +14,9 @@ Exit codes: 0 GO (or PARTIAL) · 1 NO-GO · 2 usage or wrong YAML · 3 HOLD, som
 failed or a fault is unhealed. Start with `gonogo demo`, or `gonogo list` to see what can be verified."""
 
 
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
 class Commands(click.Group):
     """Finds commands as files of this folder; nothing is listed twice."""
 
@@ -29,8 +32,19 @@ class Commands(click.Group):
         command: click.Command = importlib.import_module(f"gonogo.cli.{cmd_name}").command
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every command with the whole first sentence of its help: half of one says nothing."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _first_sentence(one)) for name, one in commands if one is not None])
 
-@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+
+def _first_sentence(command: click.Command) -> str:
+    text = " ".join((command.help or "").partition("\n\n")[0].split())
+    return text.partition(". ")[0].removesuffix(".")
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings=SETTINGS)
 @click.version_option(__version__, "-V", "--version", prog_name="gonogo")
 def main() -> None:
     """Go or no-go? One verdict on a RAG stack: checks, load, chaos and restore drills on PostgreSQL + pgvector."""

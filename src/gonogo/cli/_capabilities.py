@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gonogo.cli._rows import print_paragraph, print_rows
+
 if TYPE_CHECKING:
     from gonogo.spec.content import Verification
     from gonogo.stacks.interfaces import Stack
+
+SHOWN = 4  # of what needs a capability
 
 
 def print_machine(verifications: Mapping[str, Verification]) -> None:
@@ -19,10 +23,12 @@ def print_machine(verifications: Mapping[str, Verification]) -> None:
     signs = {Given.YES: "✓", Given.WHERE: "✓", Given.NO: "-"}
     click.echo("\nCapabilities, by runtime, as they are to be expected here (--stack F tries them on a stack):")
     for row in rows(verifications):
-        click.echo(f"\n{row.capability.value}: needed by {_needed(row.needed_by)}")
-        for name, support in on_this_machine(row):
-            note = f" {'where ' if support.given is Given.WHERE else ''}{support.note}" if support.note else ""
-            click.echo(f"  {signs[support.given]} {name:<9}{note}".rstrip())
+        click.echo()
+        print_paragraph(f"{row.capability.value}: needed by {_some(row.needed_by)}", indent="", hanging="    ")
+        support = list(on_this_machine(row))
+        notes = [f"{'where ' if one.given is Given.WHERE and one.note else ''}{one.note}" for _, one in support]
+        marked = [f"{signs[one.given]} {name}" for name, one in support]
+        print_rows(list(zip(marked, notes, strict=True)), indent="  ")
 
 
 def print_tried(stack: Stack, verifications: Mapping[str, Verification], mask: Callable[[str], str]) -> None:
@@ -30,12 +36,14 @@ def print_tried(stack: Stack, verifications: Mapping[str, Verification], mask: C
     from gonogo.engine.capabilities import tried
 
     click.echo(f"Capabilities of {stack.name} on the {stack.runtime} runtime, by trying:")
+    rows = []
     for one in tried(stack, verifications):
-        if one.missing is None:
-            click.echo(f"✓ {one.capability.value}")
-        else:
-            click.echo(f"- {one.capability.value:<20} {mask(one.missing)}; unproven without it: {_needed(one.costs)}")
+        lack = f"{mask(one.missing)}; unproven without it: {', '.join(one.costs) or 'nothing'}" if one.missing else ""
+        rows.append((f"{'-' if one.missing else '✓'} {one.capability.value}", lack))
+    print_rows(rows)
 
 
-def _needed(identifiers: Sequence[str]) -> str:
-    return ", ".join(identifiers) or "nothing"
+def _some(identifiers: Sequence[str]) -> str:
+    """The first few; `gonogo list --json` says what each verification needs."""
+    more = len(identifiers) - SHOWN
+    return (", ".join(identifiers[:SHOWN]) or "nothing") + (f" and {more} more" if more > 0 else "")

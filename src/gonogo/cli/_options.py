@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -109,9 +110,12 @@ def reported(function: Callable[..., Any]) -> Callable[..., Any]:
         except GonogoError as error:
             click.echo(f"gonogo: {error}", err=True)
             sys.exit(ExitCode.HARNESS_FAILED)
+        except BrokenPipeError:  # `gonogo list | head`: whoever read has gone, and there is nobody to tell
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(ExitCode.HARNESS_FAILED)
         except OSError as error:
-            where = f" {error.filename}" if error.filename else ""
-            click.echo(f"gonogo:{where}: {error.strerror or error}", err=True)
+            where = f"{error.filename}: " if error.filename else ""
+            click.echo(f"gonogo: {where}{error.strerror or error}", err=True)
             sys.exit(ExitCode.HARNESS_FAILED)
         except KeyboardInterrupt:  # click would end with 1; a run that has begun ends by itself, in its own way
             click.echo("gonogo: interrupted", err=True)

@@ -9,6 +9,7 @@ import click
 
 from gonogo.cli._capabilities import print_machine, print_tried
 from gonogo.cli._options import FOLDER, option, reported
+from gonogo.cli._rows import print_rows
 from gonogo.core.outcome import ExitCode
 
 
@@ -44,11 +45,8 @@ def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabili
     from gonogo.spec.content import find_verifications
 
     signs = {Health.GOOD: "✓", Health.LACKING: "-", Health.BROKEN: "✗"}
-    lines = []
-    for line in diagnose():
-        lines.append(line)
-        remedy = f"  → {line.remedy}" if line.remedy else ""
-        click.echo(f"{signs[line.health]} {line.what:<17} {line.found}{remedy}")
+    lines = list(diagnose())
+    print_rows([(f"{signs[one.health]} {one.what}", one.found + _remedy(one.remedy)) for one in lines])
     for run in held_runs():
         click.echo(f"• run {run.run_id} keeps a stack up; `gonogo down` ends it")
     if capabilities:
@@ -58,6 +56,10 @@ def command(stack: str | None, runtime: str, content: tuple[Path, ...], capabili
     starts = {"embedded runtime", "docker runtime"}
     if not any(line.health is Health.GOOD and line.what in starts for line in lines):
         sys.exit(int(ExitCode.HOLD))
+
+
+def _remedy(text: str) -> str:
+    return f"  → {text}" if text else ""
 
 
 def _try(stack: str, runtime: str, content: tuple[Path, ...], *, capabilities: bool) -> None:
@@ -72,9 +74,8 @@ def _try(stack: str, runtime: str, content: tuple[Path, ...], *, capabilities: b
     needed = find_verifications(content) if capabilities else {}
     look: Look | None = (lambda started, mask: print_tried(started, needed, mask)) if capabilities else None
     tried = try_stack(options, Observer(progress=lambda line: click.echo(line, err=True)), look)
-    width = max(len(one.what) for one in tried) if tried else 0
-    for one in tried:
-        remedy = f"  → {one.remedy}" if one.remedy else ""
-        click.echo(f"{signs[one.fit]} {one.what:<{width}} {one.fit.value}: {one.found}{remedy}")
+    print_rows(
+        [(f"{signs[one.fit]} {one.what}", f"{one.fit.value}: {one.found}{_remedy(one.remedy)}") for one in tried]
+    )
     if not fits(tried):
         sys.exit(int(ExitCode.HOLD))

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gonogo.cli._options import FOLDER, option, reported
+from gonogo.cli._rows import print_paragraph, print_rows
 
 
 @click.command()
@@ -23,7 +24,8 @@ def command(identifier: str, content: tuple[Path, ...]) -> None:
         raise _unknown(identifier, list(found))
     one = found[identifier]
     spec = one.spec
-    click.echo(f"{identifier}: {spec.title}\n")
+    print_paragraph(f"{identifier}: {spec.title}", indent="")
+    click.echo()
     rows = {
         "area": one.area.value,
         "severity": spec.severity.value,
@@ -32,18 +34,20 @@ def command(identifier: str, content: tuple[Path, ...]) -> None:
         "needs": ", ".join(sorted(needed_capabilities(one))),
         "source": one.source,
     }
-    for name, value in rows.items():
-        click.echo(f"  {name:<9} {value}")
+    print_rows([(name, value) for name, value in rows.items() if value], indent="  ")
     if spec.why:
-        click.echo(f"\nWhy\n  {spec.why}")
-    click.echo("\nExpects")
-    for name, expectation in spec.expectations().items():
-        click.echo(f"  {name} {expectation.matcher.replace('_', ' ')} {getattr(expectation, expectation.matcher)}")
-    click.echo("\nSeeded defects (what turns it red)")
-    for defect in spec.defect:
-        click.echo(f"  {defect.name}  →  {', '.join(defect.fails)}")
+        _section("Why", spec.why)
+    _section("Expects", *(f"{name} {wanted.in_words()}" for name, wanted in spec.expectations().items()))
+    _section("Seeded defects (what turns it red)", *(f"{one.name}  →  {', '.join(one.fails)}" for one in spec.defect))
     if spec.remedy:
-        click.echo("\nRemedy\n  " + spec.remedy.strip().replace("\n", "\n  "))
+        _section("Remedy", spec.remedy.strip())
+
+
+def _section(title: str, *entries: str) -> None:
+    """A title and what stands below it; of several entries each is carried on further in."""
+    click.echo(f"\n{title}")
+    for entry in entries:
+        print_paragraph(entry, hanging="    " if len(entries) > 1 else "")
 
 
 def _unknown(identifier: str, known: list[str]) -> Exception:

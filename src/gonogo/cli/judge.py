@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--policy",
     default=None,
-    help="Judge by another policy: its gates, weights, acceptances, waivers. (Its limits need a new run.)",
+    help="Judge by another policy: its limits, gates, weights, acceptances and waivers, on what was measured then.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the judgement on standard output and nothing else there.")
 @reported

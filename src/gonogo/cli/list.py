@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from gonogo.cli._options import FOLDER, option, reported
+from gonogo.cli._rows import print_rows
 
 
 @click.command()
@@ -16,7 +17,10 @@ from gonogo.cli._options import FOLDER, option, reported
 @click.option("--json", "as_json", is_flag=True, help="A list of {id, kind, title, area, severity, covers, needs}.")
 @reported
 def command(patterns: tuple[str, ...], content: tuple[Path, ...], as_json: bool) -> None:
-    """List verifications: id, severity, what it covers, title. PATTERNS are globs over ids."""
+    """List verifications: id, severity, title. PATTERNS are globs over ids; quote them.
+
+    `gonogo list 'checks/isolation/*'` lists those of one area, `gonogo list '*failover*'` those with a word.
+    """
     from fnmatch import fnmatchcase
 
     from gonogo.spec.content import find_verifications
@@ -26,10 +30,7 @@ def command(patterns: tuple[str, ...], content: tuple[Path, ...], as_json: bool)
     if as_json:
         click.echo(json.dumps([_row(key, one) for key, one in chosen.items()], indent=2, ensure_ascii=False))
         return
-    width = max((len(key) for key in chosen), default=0)
-    for key, one in chosen.items():
-        covers = ",".join(one.spec.covers)
-        click.echo(f"{key:<{width}}  {one.spec.severity.value:<8}  {covers:<10}  {one.spec.title}")
+    print_rows([(key, one.spec.severity.value, one.spec.title) for key, one in chosen.items()])
     click.echo(f"{len(chosen)} verifications", err=True)
 
 

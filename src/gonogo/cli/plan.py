@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gonogo.cli._options import WHAT, options, reported
+from gonogo.cli._rows import print_paragraph, print_rows
+from gonogo.core.outcome import Effect
+
+if TYPE_CHECKING:
+    from gonogo.core.plan import PlanItem
 
 
 @click.command()
@@ -33,11 +38,19 @@ def command(as_json: bool, **given: Any) -> None:
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
         return
-    width = max(len(item.id) for item in plan.items)
-    for item in plan.items:
-        gate = "gate" if item.gating else "    "
-        what = f"~{format_seconds(item.predicted_s)}" if item.runs else f"skipped, {item.skip}: {item.reason}"
-        click.echo(f"{item.id:<{width}}  {gate}  {item.effects.value:<10}  {what}")
+    print_rows([_row(item) for item in plan.items])
     to_run = sum(item.runs for item in plan.items)
-    click.echo(f"{to_run} of {len(plan.items)} run, about {format_seconds(plan.predicted_s)} one after the other")
-    click.echo("What the running stack cannot do is found out when it runs (`gonogo gate`).")
+    summary = f"{to_run} of {len(plan.items)} run, about {format_seconds(plan.predicted_s)} one after the other"
+    print_paragraph(
+        f"\n{summary}\nWhat the running stack cannot do is found out when it runs (`gonogo gate`).", indent=""
+    )
+
+
+def _row(item: PlanItem) -> tuple[str, ...]:
+    from gonogo.core.quantity import format_seconds
+
+    gate = "gate" if item.gating else ""
+    if not item.runs:
+        return ("-", gate, item.id, f"skipped, {item.skip}: {item.reason}")
+    effects = "" if item.effects is Effect.READ else item.effects.value
+    return (f"~{format_seconds(item.predicted_s)}", gate, item.id, effects)

@@ -52,6 +52,18 @@ class ExpectationSpec(Spec):
         """The matcher's name."""
         return next(name for name in MATCHERS if getattr(self, name) is not None)
 
+    def in_words(self) -> str:
+        """What is expected, as it was written.
+
+        >>> ExpectationSpec(at_most="300ms").in_words(), ExpectationSpec(empty=False).in_words()
+        ('at most 300ms', 'not empty')
+        """
+        written = getattr(self, self.matcher)
+        if self.matcher == "empty":
+            return "empty" if written else "not empty"
+        parts = written if isinstance(written, tuple) else (written,)
+        return f"{self.matcher.replace('_', ' ')} {' … '.join(_as_yaml(part) for part in parts)}"
+
     def resolved(self, observation: str, lookup: Any) -> Expectation:
         """The expectation in base units. `lookup(text)` replaces `${…}` references; it may raise UsageError."""
         written = getattr(self, self.matcher)
