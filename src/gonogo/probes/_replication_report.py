@@ -96,6 +96,13 @@ def disagreements(
     return tuple(found)
 
 
+def compared(report: Report, before: Mapping[str, Known], after: Mapping[str, Known]) -> int:
+    """How many of a report's words `disagreements` holds against the primary's."""
+    known = before.keys() & after.keys()
+    lags = sum(name in report.standbys and report.standbys[name].lag_bytes is not None for name in known)
+    return (report.role is not None) + len(known | report.standbys.keys()) + lags
+
+
 def _entries(spec: ReplicationSpec, body: Any, answer: Answer, missing: dict[str, None]) -> list[Any]:
     if spec.standbys is None:
         missing["standbys (the contract names no path)"] = None

@@ -12,6 +12,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
 from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
@@ -133,9 +134,13 @@ def _beside(
         searches.append(application.search(tenant, MESSAGE, 5, timeout_seconds=patience).answer)
         lives.extend([live.result()] if live else [])
         context.deadline.sleep(PAUSE_SECONDS)
-    for name, answers in (("search", searches), ("live", lives)):
-        if answers:
-            yield from _worst(name, answers)
+    yield from _worst("search", searches)
+    if lives:
+        yield from _worst("live", lives)
+        return
+    has_none, reason = absent(application.contract, "live")
+    for name in ("live_status", "live_seconds"):
+        yield Observation(name=name, value=None, n=0, not_applicable=has_none, detail=reason)
 
 
 def _worst(name: str, answers: list[Answer]) -> Iterator[Observation]:

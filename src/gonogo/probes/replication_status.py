@@ -16,7 +16,16 @@ from pydantic import Field, field_validator
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
-from gonogo.probes._replication_report import FIELDS, Known, Report, Reported, disagreements, report_of, truth_of
+from gonogo.probes._replication_report import (
+    FIELDS,
+    Known,
+    Report,
+    Reported,
+    compared,
+    disagreements,
+    report_of,
+    truth_of,
+)
 from gonogo.spec.base import Bytes, Seconds, Spec
 from gonogo.spec.contract import ReplicationSpec
 from gonogo.stacks.context import Context
@@ -191,8 +200,9 @@ class Watch:
         yield Observation(name="well_again", subject=f"{name} {what}", value=again, n=1, detail=detail)
 
     def _disagreements(self, subject: str, report: Report, before: dict[str, Known]) -> Observation:
-        found = disagreements(self.spec, report, before, self._truth(), self.parameters.tolerance)
-        return Observation(name="disagreements", subject=subject, value=found, n=1 + 2 * len(self.primary.standbys))
+        after = self._truth()
+        found = disagreements(self.spec, report, before, after, self.parameters.tolerance)
+        return Observation(name="disagreements", subject=subject, value=found, n=compared(report, before, after))
 
     def _truth(self) -> dict[str, Known]:
         return truth_of(self.primary, [name.rpartition("/")[2] for name in self.primary.standbys])

@@ -16,6 +16,7 @@ from pydantic import Field
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
 from gonogo.spec.stack import RetentionSpec
 from gonogo.stacks.context import Context
@@ -133,6 +134,11 @@ class Trial:
         yield self._states("not_archived", [OLD], self._not_archived())
         yield self._states("expired_rows_left", [EXPIRED], self._rows_left())
         yield self._states("expired_answers", [EXPIRED], self._answers(EXPIRED))
+        if not self.application.declares("document"):
+            has_none, reason = absent(self.application.contract, "document")
+            yield Observation(
+                name="expired_answers", subject="document", value=None, n=0, not_applicable=has_none, detail=reason
+            )
         archived = [OLD, ARCHIVED] if self.application.declares("archive") else [OLD]
         yield self._states("archived_found", archived, self._found(archived))
         yield self._states("young_rows_lost", [YOUNG, ARCHIVED], self._lost())

@@ -15,6 +15,7 @@ from gonogo.load.running import RunningLoad, Sample, running_load
 from gonogo.pg.ledger import Ledger, LedgerCount, count
 from gonogo.pg.sessions import session
 from gonogo.runners.probing import Probers, streak
+from gonogo.spec.contract import ContractSpec
 from gonogo.spec.verification import ChaosSpec, LoadSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import application_of, questions_of
@@ -49,6 +50,11 @@ class Beneath:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.close()
+
+    @property
+    def contract(self) -> ContractSpec:
+        """The requests of the application that is asked."""
+        return self._context.stack.spec.contract
 
     def _start(self) -> None:
         context, enter = self._context, self._stack.enter_context

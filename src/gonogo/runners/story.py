@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from gonogo.core.observation import Mark, Observation, Series, Span, Timeline
 from gonogo.pg.ledger import Ledger, LedgerCount
 from gonogo.pg.tally import longest_silence
+from gonogo.probes._steps import absent
 from gonogo.runners.beneath import Beneath
 from gonogo.runners.probing import Reply
 from gonogo.stacks.context import Context
@@ -129,6 +130,9 @@ def _of_readiness(story: Story, beneath: Beneath) -> Iterator[Observation]:
     """Where readiness never changed, the value is how long that was watched: a lower bound."""
     states = sorted(beneath.probers.readiness, key=lambda one: one.ended_at)
     if not states:
+        has_none, reason = absent(beneath.contract, "ready")
+        for name in ("readiness_red_after", "readiness_green_after"):
+            yield Observation(name=name, value=None, unit="s", n=0, not_applicable=has_none, detail=reason)
         return
     red = next((one for one in states if one.sent_at >= story.broke_at and not one.succeeded), None)
     red = red if red and red.ended_at <= story.healed_at else None

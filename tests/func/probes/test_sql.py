@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from gonogo.core.errors import NotMeasurable
@@ -166,3 +168,18 @@ def test_a_standby_cannot_be_compared_by_a_table_that_is_not_there(reference_sta
 
     with pytest.raises(NotMeasurable, match="no table nowhere"):
         list(STANDBY_PARITY.observe(context, StandbyParityParameters(tables=("nowhere",))))
+
+
+def test_an_index_of_a_table_that_was_never_analysed_has_no_size_at_production(fresh_stack: Any) -> None:
+    check = Path(__file__).parents[3] / "checks/capacity/vector_index_fits_in_memory.yaml"
+    parameters = SqlParameters.model_validate(yaml.safe_load(check.read_text())["with"])
+    stack = fresh_stack()
+
+    def shares() -> list[Any]:
+        context, _ = stack.context("checks/test/sql")
+        return [one.value for one in PROBE.observe(context, parameters)]
+
+    assert all(isinstance(one, float) or float(one) > 0 for one in shares())
+    with session(stack.stack.postgres().dsn()) as connection:
+        connection.execute("UPDATE pg_class SET reltuples = -1 WHERE oid = 'chunks'::regclass")
+    assert shares() == [None, None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from gonogo.probes._replication_report import FIELDS, Known, Report, disagreements, report_of
+from gonogo.probes._replication_report import FIELDS, Known, Report, compared, disagreements, report_of
 from gonogo.spec.contract import ReplicationSpec
 from gonogo.stacks.exchange import Answer
 
@@ -70,3 +70,10 @@ def test_roles_and_names_are_compared() -> None:
         "replica is not listed, and it is connected",
     )
     assert invented == ("replica is 'streaming', and the primary has no such standby",)
+
+
+def test_what_was_compared_is_counted_and_a_report_that_says_nothing_is_nothing() -> None:
+    known = {"replica": Known(state="streaming", lag_bytes=0)}
+    assert compared(read({"role": "primary", "standbys": [GOOD]}), known, known) == 3
+    assert compared(read({"role": "primary", "standbys": [{**GOOD, "lag": None}]}), known, known) == 2
+    assert compared(read({"standbys": []}), {}, {}) == 0

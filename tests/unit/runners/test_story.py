@@ -11,6 +11,7 @@ from gonogo.core.observation import Observation
 from gonogo.runners.beneath import Beneath
 from gonogo.runners.probing import Reply, streak
 from gonogo.runners.story import Broken, Story, observations
+from gonogo.spec.contract import ContractSpec
 
 
 def right(at: float, seconds: float = 0.01) -> Reply:
@@ -36,8 +37,12 @@ def story(**values: Any) -> Story:
     return Story(began_at=8.0, broken=[broken], **{**instants, **values})
 
 
-def observed(told: Story, replies: list[Reply], readiness: list[Reply] | None = None) -> dict[str, Observation]:
+def observed(
+    told: Story, replies: list[Reply], readiness: list[Reply] | None = None, *, without: tuple[str, ...] = ()
+) -> dict[str, Observation]:
     beneath = Beneath.__new__(Beneath)
+    spec = SimpleNamespace(contract=ContractSpec(without=without))
+    beneath._context = SimpleNamespace(stack=SimpleNamespace(spec=spec))  # type: ignore[assignment]
     beneath.probers = SimpleNamespace(replies=replies, readiness=readiness or [], questions=())  # type: ignore[assignment]
     beneath.ledger, beneath.samples = None, ()
     return {one.name: one for one in observations(told, beneath)}
@@ -138,3 +143,10 @@ def test_a_steady_state_of_no_checks_says_nothing() -> None:
     assert observed(story(), [right(9)])["steady_state_again"].value is None
     assert observed(story(steady_checks=1), [right(9)])["steady_state_again"].value is True
     assert observed(story(steady_checks=1, unsteady="it is down"), [right(9)])["steady_state_again"].value is False
+
+
+@pytest.mark.parametrize(("without", "has_none"), [((), False), (("ready",), True)])
+def test_readiness_that_nobody_could_ask_for_is_neither_red_nor_green(without: tuple[str, ...], has_none: bool) -> None:
+    seen = observed(story(), [right(9), right(17)], without=without)
+    for name in ("readiness_red_after", "readiness_green_after"):
+        assert (seen[name].value, seen[name].not_applicable) == (None, has_none)
