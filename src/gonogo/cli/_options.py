@@ -51,7 +51,7 @@ WHAT = (
         "--only", multiple=True, metavar="ID", help="Run only these verifications (globs allowed): PARTIAL at best."
     ),
     option("--skip", multiple=True, metavar="ID", help="Leave these out: the verdict becomes HOLD."),
-    option("--max-duration", type=Duration(), default=None, help="Leave out the last items beyond this: HOLD."),
+    option("--max-duration", type=Duration(), default=None, help="Leave out the last verifications beyond this: HOLD."),
 )
 HOW = (
     option(
@@ -81,7 +81,7 @@ OUTPUT = (
     click.option("--json", "as_json", is_flag=True, help="Print run.json on standard output and nothing else there."),
     click.option("--no-color", is_flag=True, envvar="NO_COLOR", help="No colours."),
     click.option("-q", "--quiet", is_flag=True, help="Only the verdict."),
-    click.option("-v", "--verbose", is_flag=True, help="Also what long items are doing."),
+    click.option("-v", "--verbose", is_flag=True, help="Also what long verifications are doing."),
 )
 
 

@@ -19,7 +19,7 @@ from gonogo.core.outcome import ExitCode
 )
 @reported
 def command(dsn: str, out: Path) -> None:
-    """Write down what a live database holds, for `gonogo verify-backup --reference`.
+    """Write down what a live database holds, to compare a restored backup with on another day.
 
     DSN is a connection string or URL of a superuser (others do not see every row); a password may come from PGPASSWORD
     or ~/.pgpass. The session is read-only. The file holds names, definitions, row counts and hashes of all tables: no

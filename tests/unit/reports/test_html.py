@@ -18,7 +18,7 @@ from gonogo.reports.formats.html import render
 from gonogo.spec.content import shipped_content
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-VOID = {"meta", "link", "input", "br"}
+VOID = {"wbr", "meta", "link", "input", "br"}
 
 
 class Page(HTMLParser):
@@ -29,11 +29,13 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.words: list[str] = []
+        self.goes_on = False
         self.feed(text)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self.goes_on = tag == "wbr"  # a place where a word may break is within the word
         if tag not in VOID:
             self.open.append(tag)
 
@@ -45,7 +47,11 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] not in {"title", "style", "script"}:
-            self.words.append(data)
+            if self.goes_on and self.words:
+                self.words[-1] += data
+            else:
+                self.words.append(data)
+        self.goes_on = False
 
     @property
     def text(self) -> str:
