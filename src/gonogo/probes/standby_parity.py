@@ -22,6 +22,16 @@ POLL_SECONDS = 0.01
 Fingerprint = tuple[int, str]  # rows, and the sum of their hashes
 TRIES = 3  # a table that is written to all the time cannot be compared
 READ_SECONDS = 60.0
+SETTLED_SECONDS = 0.5  # from the arrival of WAL until the startup process has certainly woken up
+# Without a commit the log may be flushed to a page's end in the middle of a record (the WAL writer does that): no
+# standby can replay the rest before it comes. Then all has been replayed when the startup process waits for more.
+PROGRESS = """
+SELECT pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn,
+       (%(lsn)s::pg_lsn - '0/0'::pg_lsn) %% current_setting('wal_block_size')::integer = 0
+       AND pg_last_wal_receive_lsn() >= %(lsn)s::pg_lsn,
+       (SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'startup')
+"""
+WAITS_FOR_WAL = "RecoveryWalStream"
 # Read errors of a standby that say something about its data, not about our privileges or its load.
 UNREADABLE = ("0A000", "42P01", "XX001", "XX002")  # unlogged table, no such table, damaged data, damaged index
 
@@ -91,21 +101,42 @@ def _replay_seconds(context: Context, primary: PostgresServer, standby: Postgres
             if writes:
                 writer.execute("SELECT pg_logical_emit_message(true, 'gonogo', '')")
             committed = time.monotonic()
-            row = writer.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone()
+            (lsn,) = writer.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone() or ("",)
         with session(standby.dsn(), timeout_seconds=READ_SECONDS) as reader:
-
-            def shows() -> bool:
-                found = reader.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", row).fetchone()
-                return found is not None and bool(found[0])
-
-            seen = context.deadline.within(patience).poll(shows, every_seconds=POLL_SECONDS, what="replay")
+            replay = _Replay(reader, lsn)
+            seen = context.deadline.within(patience).poll(replay.shows, every_seconds=POLL_SECONDS, what="replay")
             delay = 0.0 if writes else _apply_delay(reader)
     except DeadlineExceeded:
         context.deadline.check("the standby replays")
+        if replay.is_cut_unseen:
+            words = "the log ends within a record, and what the standby waits for is hidden from this role"
+            raise NotMeasurable(words) from None
         return patience
     except psycopg.Error as error:
         raise NotMeasurable(server_words(error)) from error
     return max(seen - committed, delay)
+
+
+class _Replay:
+    """How far a standby is with the log that was there at one moment."""
+
+    def __init__(self, reader: Connection, lsn: str) -> None:
+        self._reader = reader
+        self._lsn = lsn
+        self._waiting_since: float | None = None
+        self.is_cut_unseen = (
+            False  # whether only what the startup process waits for could tell, and nobody may see that
+        )
+
+    def shows(self) -> bool:
+        """Whether it has replayed every whole record of it."""
+        reached, is_cut, event = self._reader.execute(PROGRESS, {"lsn": self._lsn}).fetchone() or (False, False, None)
+        self.is_cut_unseen = bool(is_cut) and event is None
+        if not (is_cut and event == WAITS_FOR_WAL):
+            self._waiting_since = None
+            return bool(reached)
+        self._waiting_since = self._waiting_since or time.monotonic()
+        return bool(reached) or time.monotonic() - self._waiting_since >= SETTLED_SECONDS
 
 
 def _apply_delay(standby: Connection) -> float:

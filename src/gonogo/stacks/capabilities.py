@@ -45,7 +45,7 @@ def find_capabilities(stack: RunningStack) -> dict[Capability, str | None]:
     found[Capability.WRITE] = no_application
     found[Capability.READ_LOGS] = None
     found[Capability.LLM_CONTROL] = _no_llm(stack)
-    found[Capability.LOAD] = no_application or _no_load_generator()
+    found[Capability.LOAD] = no_application or no_load_generator()
     return found
 
 
@@ -117,7 +117,8 @@ def _no_llm(stack: RunningStack) -> str | None:
     return None
 
 
-def _no_load_generator() -> str | None:
+def no_load_generator() -> str | None:
+    """Why no load can be made; None where it can."""
     beside = Path(sys.executable).with_name("locust")
     there = find_spec("locust") or beside.is_file() or shutil.which("locust")
     return None if there else "no load generator: install gonogo[load]"

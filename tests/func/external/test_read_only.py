@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from tests.func.cli.gonogo import Ended, gonogo, run_json
 from tests.func.external.handmade import PASSWORDS, HandMade, digest, everything
 
+from gonogo.core.deadline import Deadline
 from gonogo.core.errors import UsageError
 from gonogo.engine.inputs import RunOptions
 from gonogo.engine.run import Observer, run
@@ -50,6 +52,35 @@ def test_a_whole_gate_changes_nothing(made: HandMade, tmp_path: Path) -> None:
     assert found[PARITY]["outcome"] == "PASS", found[PARITY]
     secrets = [password for password in PASSWORDS.values() if password in (tmp_path / "run/run.json").read_text()]
     assert secrets == []
+
+
+def test_a_log_that_ends_within_a_record_is_replayed_as_far_as_it_goes(made: HandMade, tmp_path: Path) -> None:
+    """Without a commit the WAL writer flushes whole pages: the standby cannot have the rest of the last record yet."""
+    flushed, inserted = "pg_current_wal_flush_lsn()", "pg_current_wal_insert_lsn()"
+    is_cut = f"SELECT ({flushed} - '0/0') % 8192 = 0 AND {inserted} > {flushed}"
+    made.db.ask("ALTER SYSTEM SET bgwriter_delay = '10s'")  # every 15 s it logs what flushes the rest
+    made.db.ask("ALTER ROLE visitor BYPASSRLS")
+    made.db.ask("GRANT pg_read_all_data TO visitor")
+    made.db.ask("SELECT pg_reload_conf()")
+    try:
+        time.sleep(0.5)
+        made.db.ask("SELECT pg_logical_emit_message(false, 'test', repeat('x', 100000))")
+        Deadline.after(30).poll(lambda: made.db.ask(is_cut) == [(True,)], every_seconds=0.02, what="a cut record")
+        found = {role: parity(made, tmp_path / role, role) for role in ("postgres", "visitor")}
+    finally:
+        made.db.ask("ALTER SYSTEM RESET bgwriter_delay")
+        made.db.ask("ALTER ROLE visitor NOBYPASSRLS")
+        made.db.ask("REVOKE pg_read_all_data FROM visitor")
+        made.db.ask("SELECT pg_reload_conf()")
+    assert found["postgres"]["outcome"] == "PASS", found
+    assert "is hidden from this role" in found["visitor"]["reason"], found
+
+
+def parity(made: HandMade, out: Path, role: str) -> dict[str, Any]:
+    """The finding of the check that compares the standby, as a role sees it."""
+    environment = {"DSN": made.db.dsn(role), "DSN_REPLICA": made.replica.dsn(role)}
+    gate(made, out, "--only", PARITY, environment=environment)
+    return findings(out)[PARITY]
 
 
 def test_a_server_that_logs_everything_is_captured_without_a_change(made: HandMade, tmp_path: Path) -> None:

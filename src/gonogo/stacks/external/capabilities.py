@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.util import find_spec
 
 import psycopg
 
@@ -11,6 +10,7 @@ from gonogo.core.errors import MissingCapability
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import session
 from gonogo.pg.statements import EVERYTHING
+from gonogo.stacks.capabilities import JSON_LOG, no_load_generator
 from gonogo.stacks.external.access import NOT_OURS
 from gonogo.stacks.external.database import ExternalPostgres
 from gonogo.stacks.external.stack import ExternalStack
@@ -27,7 +27,6 @@ REASONS = {
     Capability.LIMIT_DISK: "the disk of what gonogo did not start is never filled",
     Capability.LLM_CONTROL: "only gonogo's own stand-in for a model can be told to fail",
 }
-JSON_LOG = "SELECT length(pg_read_file(pg_current_logfile('jsonlog'), 0, 1000))"
 # What the server logs for everybody, and whether some role or database has it otherwise.
 LOGS_EVERYTHING = """
 SELECT bool_and(setting = wanted) AND NOT EXISTS (
@@ -46,7 +45,7 @@ def find_capabilities(stack: ExternalStack) -> Mapping[Capability, str | None]:
     found[Capability.APPLICATION] = application
     found[Capability.SOURCE] = _no_source(stack)
     found[Capability.WRITE] = refusal or first_missing(database, application)
-    found[Capability.LOAD] = application or _no_load_generator()
+    found[Capability.LOAD] = application or no_load_generator()
     found[Capability.CAPTURE] = database or _no_capture(stack)
     found[Capability.FAILOVER] = stack.hooks.missing("failover") or database or _no_standby(stack)
     found[Capability.HOOKS] = refusal or (None if stack.hooks.specs else "the stack file has no hooks:")
@@ -76,10 +75,6 @@ def _no_source(stack: ExternalStack) -> str | None:
     except MissingCapability as error:
         return str(error)
     return None if source and source.is_dir() else "the stack file names no readable source:"
-
-
-def _no_load_generator() -> str | None:
-    return None if find_spec("locust") else "the load generator is not installed: pip install 'gonogo[load]'"
 
 
 def _no_standby(stack: ExternalStack) -> str | None:

@@ -5,9 +5,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from gonogo.core.deadline import Deadline
@@ -24,6 +26,16 @@ NO_SERVER = "no server accepts writes"
 STATE = "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only'), pg_postmaster_start_time()::text"
 POOLER = "a pooler stands between that does not pass settings of a session on: name the server itself"
 WHERE_PARTS = ("host", "hostaddr", "port")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a connection string leads, or may lead to. `service`: of pg_service.conf, which may say otherwise."""
+
+    host: str
+    port: int
+    database: str
+    service: str = ""
 
 
 class Cluster:
@@ -68,12 +80,9 @@ class ExternalPostgres:
         self.access = access
         self.cluster = cluster
         self._dsns = dict(dsns)
-        settings = parsed(name, dsns[Role.ADMIN])
-        self.host = settings.get("host") or settings.get("hostaddr") or "localhost"
-        self.port = int(settings.get("port", "5432").split(",")[0])
-        self.database = settings.get("dbname") or settings.get("user", "postgres")
-        for role, dsn in dsns.items():
-            parsed(f"{name}, role {role}", dsn)
+        self.places = {role: places(f"{name}, role {role}", dsn) for role, dsn in dsns.items()}
+        first = self.places[Role.ADMIN][0]
+        self.host, self.port, self.database = first.host, first.port, first.database
         cluster.servers.append(self)
 
     @property
@@ -191,7 +200,8 @@ def attach_database(name: str, dsns: Mapping[Role, str], standbys: Mapping[str, 
     """
     cluster = Cluster()
     server = ExternalPostgres(name, dsns, access, cluster)
-    if standbys and "," in server.host:
+    settings = parsed(name, dsns[Role.ADMIN])
+    if standbys and any("," in settings.get(key, "") for key in ("host", "hostaddr")):
         raise UsageError(f"services.{name}: dsn names several hosts; name one, since each standby has a dsn of its own")
     for member, dsn in standbys.items():
         ExternalPostgres(f"{name}/{member}", _elsewhere(f"{name}.standbys.{member}", dsns, dsn), access, cluster)
@@ -217,6 +227,29 @@ def _every_address(cluster: Cluster) -> dict[str, str | None]:
         return {}
     hosts, ports = (",".join(str(getattr(one, part)) for one in cluster.servers) for part in ("host", "port"))
     return {"host": hosts, "hostaddr": None, "port": ports, "target_session_attrs": "read-write"}
+
+
+def places(name: str, dsn: str) -> tuple[Place, ...]:
+    """Everywhere that a connection string leads to, as libpq reads it: PG… variables count where it says nothing.
+
+    A `hostaddr` is where it really goes, and stands beside the host that it is given for. Raises UsageError.
+    """
+    given = parsed(name, dsn)
+    told = {one.keyword.decode(): one.val.decode() for one in pq.Conninfo.get_defaults() if one.val}
+    settings = {**told, **given}
+    ports = settings.get("port", "5432").split(",")
+    if not all(port.isdecimal() for port in ports):
+        raise UsageError(f"services.{name}: the port of dsn is no number")
+    named = [settings[key].split(",") for key in ("host", "hostaddr") if settings.get(key)] or [["localhost"]]
+    database = settings.get("dbname") or settings.get("user", "postgres")
+    return tuple(
+        Place(
+            host=host or "localhost", port=int(ports[number] if len(ports) > 1 and number < len(ports) else ports[0]),
+            database=database, service=given.get("service", ""),
+        )
+        for hosts in named
+        for number, host in enumerate(hosts)
+    )  # fmt: skip
 
 
 def parsed(name: str, dsn: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from gonogo.core.errors import UsageError
 from gonogo.pg.sessions import session
 from gonogo.spec.protected import ProtectedSpec
 from gonogo.stacks.external.database import ExternalPostgres
-from gonogo.stacks.interfaces import HttpService, Service
+from gonogo.stacks.interfaces import HttpService, Role, Service
 
 SECONDS = 5.0
 IDENTIFIER = "SELECT system_identifier::text FROM pg_control_system()"
@@ -30,6 +30,7 @@ class Target:
     host: str
     port: int | None
     database: str | None = None
+    elsewhere: str = ""  # a name under which another file says where it leads
 
 
 def refuse_protected(services: Iterable[Service], protected: ProtectedSpec) -> None:
@@ -38,13 +39,16 @@ def refuse_protected(services: Iterable[Service], protected: ProtectedSpec) -> N
     for target in _targets(services):
         if entry := next((one for one in protected.hosts if is_host(one, target.host, target.port)), None):
             _refuse(target.service, f"its host {target.host} is protected ({entry})")
+        if target.elsewhere and (protected.hosts or protected.databases):
+            _refuse(target.service, f"where it leads stands in pg_service.conf ({target.elsewhere}): write it in dsn:")
         database = target.database or ""
         if entry := next((one for one in protected.databases if database and fnmatchcase(database, one)), None):
             _refuse(target.service, f"its database {database} is protected ({entry})")
     if protected.system_identifiers:
         for server in services:
             if isinstance(server, ExternalPostgres):
-                _check_identifier(server, protected.system_identifiers)
+                for role in _elsewhere(server):
+                    _check_identifier(server, role, protected.system_identifiers)
 
 
 def _refuse(service: str, why: str) -> None:
@@ -54,17 +58,24 @@ def _refuse(service: str, why: str) -> None:
 def _targets(services: Sequence[Service]) -> Iterable[Target]:
     for service in services:
         if isinstance(service, ExternalPostgres):
-            for host in service.host.split(","):
-                yield Target(service=service.name, host=host, port=service.port, database=service.database)
+            for one in dict.fromkeys(place for role in service.places.values() for place in role):
+                yield Target(
+                    service=service.name, host=one.host, port=one.port, database=one.database, elsewhere=one.service
+                )
         elif isinstance(service, HttpService):
             url = urlsplit(service.url)
             port = url.port or {"http": 80, "https": 443}.get(url.scheme)
             yield Target(service=service.name, host=url.hostname or "", port=port)
 
 
-def _check_identifier(server: ExternalPostgres, protected: Sequence[str]) -> None:
+def _elsewhere(server: ExternalPostgres) -> list[Role]:
+    """The administrator, and those whose connections lead somewhere else than theirs."""
+    return [role for role, places in server.places.items() if role is Role.ADMIN or places != server.places[Role.ADMIN]]
+
+
+def _check_identifier(server: ExternalPostgres, role: Role, protected: Sequence[str]) -> None:
     try:
-        with session(server.dsn(), timeout_seconds=SECONDS) as connection:
+        with session(server.dsn(role), timeout_seconds=SECONDS) as connection:
             row = connection.execute(IDENTIFIER).fetchone()
     except psycopg.Error as error:
         said = error.diag.message_primary or str(error).strip().splitlines()[0]

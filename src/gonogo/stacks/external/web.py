@@ -88,7 +88,10 @@ class ExternalHttp:
         deadline.within(READY_SECONDS).poll(
             self.is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} is ready again"
         )
-        if self.started_at() == before:
+        after = self.started_at()
+        if after is None:
+            raise NotMeasurable(f"whether hooks.restart_application restarted {self.name}, its metrics no longer tell")
+        if after == before:
             raise NotMeasurable(f"hooks.restart_application did not restart {self.name}: its process is the same")
 
     def stop(self, grace_seconds: float) -> int | None:

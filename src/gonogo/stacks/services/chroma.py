@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -225,9 +226,14 @@ def place_of(parameters: ChromaParameters, resolve: Callable[[Any], Any]) -> Pla
 
 
 def references_of(url: str) -> dict[str, str]:
-    """What `${vectors.…}` gives."""
-    host, _, port = url.partition("://")[2].partition(":")
-    return {"url": url, "host": host, "port": port}
+    """What `${vectors.…}` gives.
+
+    >>> references_of("https://chroma.example/behind/a/proxy")["host"], references_of("http://127.0.0.1:8000")["port"]
+    ('chroma.example', '8000')
+    """
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return {"url": url, "host": parts.hostname or "", "port": str(port)}
 
 
 def find_program(declared: Declared) -> Path:
