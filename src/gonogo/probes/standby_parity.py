@@ -23,8 +23,9 @@ Fingerprint = tuple[int, str]  # rows, and the sum of their hashes
 TRIES = 3  # a table that is written to all the time cannot be compared
 READ_SECONDS = 60.0
 SETTLED_SECONDS = 0.5  # from the arrival of WAL until the startup process has certainly woken up
-# Without a commit the log may be flushed to a page's end in the middle of a record (the WAL writer does that): no
-# standby can replay the rest before it comes. Then all has been replayed when the startup process waits for more.
+# Readers log hint bits and pruned pages that nobody commits. The WAL writer flushes them by whole pages, perhaps to the
+# middle of a record, whose rest no standby can replay before it comes: there everything has been replayed when the
+# startup process waits for more.
 PROGRESS = """
 SELECT pg_last_wal_replay_lsn() >= %(lsn)s::pg_lsn,
        (%(lsn)s::pg_lsn - '0/0'::pg_lsn) %% current_setting('wal_block_size')::integer = 0
@@ -103,7 +104,7 @@ def _replay_seconds(context: Context, primary: PostgresServer, standby: Postgres
             committed = time.monotonic()
             (lsn,) = writer.execute("SELECT pg_current_wal_flush_lsn()::text").fetchone() or ("",)
         with session(standby.dsn(), timeout_seconds=READ_SECONDS) as reader:
-            replay = _Replay(reader, lsn)
+            replay = Replay(reader, lsn)
             seen = context.deadline.within(patience).poll(replay.shows, every_seconds=POLL_SECONDS, what="replay")
             delay = 0.0 if writes else _apply_delay(reader)
     except DeadlineExceeded:
@@ -117,7 +118,7 @@ def _replay_seconds(context: Context, primary: PostgresServer, standby: Postgres
     return max(seen - committed, delay)
 
 
-class _Replay:
+class Replay:
     """How far a standby is with the log that was there at one moment."""
 
     def __init__(self, reader: Connection, lsn: str) -> None:

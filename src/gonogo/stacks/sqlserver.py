@@ -105,6 +105,17 @@ class SqlServer:
             connection.execute(statement.encode())
 
 
+def complaint(log: str) -> str:
+    """Why a server did not start, by the end of its log. What it only told those who asked too early is no reason.
+
+    >>> complaint("[7] FATAL:  recovery ended before its target\\n[9] FATAL:  the database system is in recovery mode")
+    '[7] FATAL:  recovery ended before its target'
+    """
+    lines = log.splitlines()
+    fatal = [line for line in lines if ("FATAL" in line or "PANIC" in line) and "the database system is" not in line]
+    return (fatal or lines or ["it said nothing"])[-1]
+
+
 def prove_fresh(server: SqlServer, source: SqlServer) -> None:
     """Raise HarnessError unless a scratch server is nobody's copy, holds nothing and archives nothing."""
     with session(server.dsn(), timeout_seconds=10) as connection:

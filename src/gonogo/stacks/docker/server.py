@@ -19,7 +19,7 @@ from gonogo.stacks.docker.tools import run_tool
 from gonogo.stacks.docker.volumes import base_backup, be_standby, data_folder
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
-from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, Credential, Group, SqlServer
+from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, Credential, Group, SqlServer, complaint
 
 PORT = 5432
 LOGS = "/tmp/postgresql-log"  # noqa: S108 - the container's own; not in the data directory: backups would carry it
@@ -164,9 +164,7 @@ class DockerPostgres(SqlServer):
         return False
 
     def _complaint(self) -> str:
-        lines = self.log_tail().splitlines()
-        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
-        return fatal[-1] if fatal else (lines[-1] if lines else "it said nothing")
+        return complaint(self.log_tail())
 
     def _configure(self) -> None:
         """Write the configuration file. What ALTER SYSTEM changed stays on top of it."""

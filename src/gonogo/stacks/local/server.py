@@ -25,7 +25,7 @@ from gonogo.stacks.local.site import Child, Site
 from gonogo.stacks.local.spawner import minimal_environment
 from gonogo.stacks.local.tools import end_of, run_tool
 from gonogo.stacks.proxy import DelayingProxy
-from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, POLL_SECONDS, Credential, Group, SqlServer
+from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, POLL_SECONDS, Credential, Group, SqlServer, complaint
 
 START_SECONDS = 60.0
 STOP_SECONDS = 60.0
@@ -150,7 +150,7 @@ class LocalPostgres(SqlServer):
         limit = deadline.within(START_SECONDS)
         try:
             limit.poll(self._is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} starts")
-            limit.poll(self.answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
+            limit.poll(self._answers_or_ended, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
         except DeadlineExceeded as error:
             raise StackError(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
         if self.following is None:
@@ -158,9 +158,7 @@ class LocalPostgres(SqlServer):
 
     def _is_ready(self) -> bool:
         assert self._child is not None
-        if not self._child.running():
-            self._child.gone()
-            raise StackError(f"{self.name}: PostgreSQL did not start: {self._complaint()}")
+        self._see_that_it_lives(self._child)
         try:
             lines = (self.data / PID_FILE).read_text().splitlines()
         except OSError:
@@ -170,12 +168,20 @@ class LocalPostgres(SqlServer):
             self._segments.add(segment)
         return ready
 
+    def _answers_or_ended(self) -> bool:
+        """In recovery it is ready for readers first, and may end when its target turns out to be missing."""
+        assert self._child is not None
+        self._see_that_it_lives(self._child)
+        return self.answers()
+
+    def _see_that_it_lives(self, child: Child) -> None:
+        if not child.running():
+            child.gone()
+            raise StackError(f"{self.name}: PostgreSQL did not start: {self._complaint()}")
+
     def _complaint(self) -> str:
-        lines = self.log_tail().splitlines()
-        if any("Address already in use" in line for line in lines):
-            return f"port {self.port} on {self.host} is in use"
-        fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
-        return fatal[-1] if fatal else (lines[-1] if lines else "it said nothing")
+        log = self.log_tail()
+        return f"port {self.port} on {self.host} is in use" if "Address already in use" in log else complaint(log)
 
     def _configure(self) -> None:
         settings = {
