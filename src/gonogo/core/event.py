@@ -128,7 +128,8 @@ class ItemFinished(Event):
     """An item ended by itself. `contention` is the share of the host's processors that others used meanwhile.
 
     `unmeasurable` says why the item as a whole is UNKNOWN (missing capability, steady state not met, time limit …);
-    `cause` is one of "", "not_measurable", "crashed", "time_limit", "interrupted".
+    `cause` is one of "", "not_measurable", "crashed", "time_limit", "interrupted". `traceback`: where it crashed, or
+    where it was when it was given up.
     """
 
     id: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -126,7 +127,7 @@ class Executor:
         if item.effects is not Effect.READ:
             self._abandoned = True
             self._directory.append(HarnessFailed(reason=f"{item.id} is {reason}: nothing was run beside it any more"))
-        return Ending(unmeasurable=reason, cause="time_limit")
+        return Ending(unmeasurable=reason, cause="time_limit", traceback=_where(thread))
 
     def _ending(self, item: PlanItem) -> Ending:
         try:
@@ -141,3 +142,9 @@ class Executor:
             text = "".join(traceback.format_exception(error))
             return Ending(unmeasurable=f"crashed: {type(error).__name__}: {error}", cause="crashed", traceback=text)
         return Ending()
+
+
+def _where(thread: threading.Thread) -> str | None:
+    """Where a thread that goes on is now, None when it has just ended."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    return "".join(traceback.format_stack(frame)) if frame else None

@@ -65,6 +65,13 @@ def test_one_that_only_reads_and_does_not_end_costs_itself(tmp_path: Path, monke
     assert (began, well, failures) == (["hangs", "next", "last"], ["next", "last"], [])
 
 
+def test_one_that_does_not_end_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran(tmp_path / "run", item("hangs", Effect.READ, 0.1), monkeypatch)
+    ended = {one.event.id: one.event for one in read_events(tmp_path / "run") if isinstance(one.event, ItemFinished)}
+    assert "release.wait(20)" in str(ended["hangs"].traceback)
+    assert ended["next"].traceback is None
+
+
 def test_a_short_item_shares_the_contention_of_what_came_just_before_it(tmp_path: Path) -> None:
     """Else a slow answer on a busy host would fail only where it is quick enough."""
     samples = iter([Sample(0.0, 0.0, 0.0), Sample(0.4, 0.4, 0.0), Sample(0.4, 0.4, 0.0), Sample(0.7, 0.7, 0.0)])
