@@ -32,7 +32,7 @@ def make_app(
     app = FastAPI(
         title=title,
         version=__version__,
-        description=__doc__,
+        description="Searches documents and answers from them; every tenant sees only its own.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

@@ -18,7 +18,7 @@ from gonogo.pg.sessions import session
 from gonogo.rundir.state import scratch_root
 from gonogo.stacks.interfaces import limited_disk
 from gonogo.stacks.local import disk as disks
-from gonogo.stacks.local.mounts import mount_limited, mounts_below, unmount
+from gonogo.stacks.local.mounts import mount_limited, mounts_below, unmount, unmount_below
 
 FAULT = FAULTS.load("disk_full")
 NOW = {"after": "0s", "hold": "0s"}
@@ -106,3 +106,15 @@ def test_where_it_cannot_be_had_the_stack_starts_and_says_why(tmp_path: Path, mo
         assert small.stack.missing[Capability.LIMIT_DISK] == "mounts are not for you"
         assert not [one for one in small.run.state.open_records() if one.kind == "mount"]
         assert small.stack.scratch.stat().st_dev == (small.stack.scratch / "db").stat().st_dev
+
+
+def test_a_mount_is_found_under_the_name_of_a_link_to_it(tmp_path: Path) -> None:
+    folder = tmp_path / "real" / "disk"
+    folder.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert mount_limited(folder, 1 << 20, "gonogo-test") is None
+    try:
+        unmount_below(tmp_path / "link")
+        assert mounts_below(folder) == ()
+    finally:
+        unmount(folder)

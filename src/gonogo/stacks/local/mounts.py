@@ -28,6 +28,7 @@ def mount_limited(folder: Path, size_bytes: int, name: str) -> str | None:
 
 def unmount(folder: Path) -> None:
     """Unmount a folder, also while something still works in it. Raises StackError. Safe to call twice."""
+    folder = folder.resolve()
     if folder not in mounts_below(folder):
         return
     if _run(["umount", str(folder)]) is None:
@@ -44,7 +45,8 @@ def unmount_below(folder: Path) -> None:
 
 
 def mounts_below(folder: Path) -> tuple[Path, ...]:
-    """The mount points at or below a folder."""
+    """The mount points at or below a folder, under the names that the kernel knows them by."""
+    folder = folder.resolve()
     with suppress(OSError):
         lines = MOUNTS.read_text(errors="replace").splitlines()
         return tuple(path for path in mount_points(lines) if path.is_relative_to(folder))
