@@ -9,8 +9,8 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.stacks.docker.box import HOST, Box, Definition
+from gonogo.stacks.docker.boxed import Boxed
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import KillProof
 from gonogo.stacks.local.web import is_ready
 
 POLL_SECONDS = 0.02
@@ -27,7 +27,7 @@ class Life:
     stop_grace_seconds: float
 
 
-class DockerHttp:
+class DockerHttp(Boxed):
     """Implements HttpService."""
 
     def __init__(
@@ -37,7 +37,7 @@ class DockerHttp:
         self.kind = kind
         self.source = source
         told = {"HOST": EVERY_ADDRESS, "PORT": str(definition.port)}
-        self._box = Box(site, replace(definition, environment={**told, **definition.environment}))
+        super().__init__(Box(site, replace(definition, environment={**told, **definition.environment})))
         self._life = life
         self.port = self._box.port
         self.url = f"http://{HOST}:{self.port}"
@@ -52,18 +52,6 @@ class DockerHttp:
     def outside(self) -> Mapping[str, str]:
         """Where this host reaches it."""
         return {"url": self.url, "port": str(self.port)}
-
-    def is_running(self) -> bool:
-        """Whether its container lives."""
-        return self._box.is_running()
-
-    def pids(self) -> tuple[int, ...]:
-        """Everything in its container."""
-        return self._box.host_pids()
-
-    def log_tail(self, lines: int = 40) -> str:
-        """The end of its output."""
-        return self._box.log_text(lines=lines).rstrip("\n")
 
     def log_text(self) -> str:
         """All its output so far."""
@@ -106,11 +94,3 @@ class DockerHttp:
     def stop(self, grace_seconds: float) -> int | None:
         """Its stop signal, wait, then SIGKILL. Returns the exit code, None if it did not run."""
         return self._box.stop(grace_seconds)
-
-    def kill(self) -> KillProof:
-        """SIGKILL its container."""
-        return self._box.kill()
-
-    def close(self) -> None:
-        """End and remove it. Safe to call twice."""
-        self._box.remove()

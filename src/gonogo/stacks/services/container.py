@@ -11,10 +11,10 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.docker.box import HOST, Box, Definition
+from gonogo.stacks.docker.boxed import Boxed
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import KillProof
 from gonogo.stacks.local.web import status_of
 from gonogo.stacks.services import Declared, Text
 from gonogo.stacks.started import Started
@@ -46,7 +46,7 @@ class ContainerParameters(Spec):
         return self
 
 
-class PlainContainer:
+class PlainContainer(Boxed):
     """Implements Service."""
 
     kind = "container"
@@ -59,25 +59,13 @@ class PlainContainer:
             service=self.name, image=image.id, command=parameters.command or None, environment=environment,
             port=parameters.port, alias=self.name, container=parameters.container, folder=declared.folder,
         )  # fmt: skip
-        self._box = Box(site, definition)
+        super().__init__(Box(site, definition))
         self._parameters = parameters
 
     @property
     def port(self) -> int:
         """On this host, 0 where it listens on none."""
         return self._box.port
-
-    def is_running(self) -> bool:
-        """Whether it lives."""
-        return self._box.is_running()
-
-    def pids(self) -> tuple[int, ...]:
-        """Everything in it."""
-        return self._box.host_pids()
-
-    def log_tail(self, lines: int = 40) -> str:
-        """The end of its output."""
-        return self._box.log_text(lines=lines).rstrip("\n")
 
     def start(self, deadline: Deadline) -> None:
         """Start it; returns when it answers. Raises StackError with the end of its output."""
@@ -96,14 +84,6 @@ class PlainContainer:
         if self._parameters.ready is not None:
             return status_of(self.port, self._parameters.ready) == HTTPStatus.OK
         return not self.port or _listens(self.port)
-
-    def kill(self) -> KillProof:
-        """SIGKILL."""
-        return self._box.kill()
-
-    def close(self) -> None:
-        """End and remove it. Safe to call twice."""
-        self._box.remove()
 
 
 def _listens(port: int) -> bool:

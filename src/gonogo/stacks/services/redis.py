@@ -13,6 +13,7 @@ from gonogo.spec.base import Spec
 from gonogo.stacks.compose.member import Member, PlainService, Written, addresses, only
 from gonogo.stacks.compose.rewrite import Reached
 from gonogo.stacks.docker.box import Box, Definition
+from gonogo.stacks.docker.boxed import Boxed
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
@@ -93,7 +94,7 @@ class LocalRedis:
         return answers_ping(self.port)
 
 
-class DockerRedis:
+class DockerRedis(Boxed):
     """Implements Service."""
 
     kind = "redis"
@@ -104,20 +105,8 @@ class DockerRedis:
             service=name, image=image.id, command=["redis-server", "--save", "", "--appendonly", "no"], port=PORT,
             alias=name, container=declared.parameters.container, folder=declared.folder,
         )  # fmt: skip
-        self._box = Box(site, definition)
+        super().__init__(Box(site, definition))
         self.port = self._box.port
-
-    def is_running(self) -> bool:
-        """Whether its container lives."""
-        return self._box.is_running()
-
-    def pids(self) -> tuple[int, ...]:
-        """Everything in its container."""
-        return self._box.host_pids()
-
-    def log_tail(self, lines: int = 40) -> str:
-        """The end of its output."""
-        return self._box.log_text(lines=lines).rstrip("\n")
 
     def start(self, deadline: Deadline) -> None:
         """Start it; returns when it answers PING."""
@@ -128,14 +117,6 @@ class DockerRedis:
         except DeadlineExceeded:
             raise StackError(f"{self.name} did not start\n{self.log_tail(10)}") from None
         self._box.await_healthy(deadline)
-
-    def kill(self) -> KillProof:
-        """SIGKILL."""
-        return self._box.kill()
-
-    def close(self) -> None:
-        """End and remove it. Safe to call twice."""
-        self._box.remove()
 
     def _answers(self) -> bool:
         if not self.is_running():
