@@ -22,6 +22,8 @@ from gonogo.stacks.searching import Asked, ask, queries_of, search_of, table_of,
 
 STATEMENT_SECONDS = 60.0
 SAMPLE_SEED = 20_260_102
+MISSED_ROWS_TRIED = 5
+WITHOUT_INDEX = "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
 
 
 def compare_corpus(context: Context, *, key: str, k: int, tenants: str, per_tenant: int) -> list[Compared]:
@@ -48,6 +50,8 @@ def compare_corpus(context: Context, *, key: str, k: int, tenants: str, per_tena
             compared_with(truth, returned[row], tenant=tenant, query=asked[row].query)
             for truth, row in zip(exact, rows, strict=True)
         ]
+    searches = {one.tenant or "": one.captured for one in asked}
+    _see_that_all_is_searched(context, table, stored, compared, searches)
     return compared
 
 
@@ -74,7 +78,34 @@ def compare_stored(context: Context, *, key: str, k: int, tenants: str, per_tena
             compared_with(truth, keys, tenant=tenant, query=name)
             for truth, keys, name in zip(exact, returned, names, strict=True)
         ]
+    by_tenant = {tenant or "": captured for tenant, captured in searches.items()}
+    _see_that_all_is_searched(context, table, stored, compared, by_tenant)
     return compared
+
+
+def _see_that_all_is_searched(
+    context: Context,
+    table: TableFacts,
+    stored: Vectors,
+    compared: Sequence[Compared],
+    searches: Mapping[str, Captured],
+) -> None:
+    """Raise NotMeasurable where the search leaves rows out by itself, as one without deleted rows does.
+
+    Such a row is not found by its own vector either, without any index. What an index misses is.
+    """
+    worst = sorted(compared, key=lambda one: one.recall)
+    missed = [(one, key) for one in worst for key in one.missed][:MISSED_ROWS_TRIED]
+    for one, key in missed:
+        (vector,) = stored.values[stored.keys == key]
+        if np.all(stored.values == vector, axis=1).sum() >= one.wanted:
+            continue  # as many others are as near: it need not be among them
+        itself = with_vector(searches[one.tenant], as_text(vector))
+        if key not in _replayed(context, table, [itself], setting=WITHOUT_INDEX)[0]:
+            raise NotMeasurable(
+                f"the search leaves rows of {table.name} out (row {key} is not found by its own vector, without an"
+                " index either), so the nearest of all rows are not what it has to find"
+            )
 
 
 def _vector(captured: Captured) -> Floats:
@@ -123,7 +154,9 @@ def _answered(context: Context, table: TableFacts, asked: Sequence[Asked]) -> li
     return returned
 
 
-def _replayed(context: Context, table: TableFacts, searches: Sequence[Captured]) -> list[list[str]]:
+def _replayed(
+    context: Context, table: TableFacts, searches: Sequence[Captured], *, setting: str = ""
+) -> list[list[str]]:
     """The keys that searches of one tenant return to the application's role. Raises NotMeasurable."""
     server = context.stack.postgres()
     column = {"table": table.name, "column": table.primary_key[0]}
@@ -135,6 +168,8 @@ def _replayed(context: Context, table: TableFacts, searches: Sequence[Captured])
             place = connection.execute(own_query("plans", "column_place"), column).fetchone()
             if place is None:
                 raise NotMeasurable(f"{table.name} has no column {table.primary_key[0]}")
+            if setting:
+                connection.execute(setting.encode())
             found = [returned_keys(send(connection, one.statement, one.parameters), *place) for one in searches]
     except psycopg.Error as error:
         raise NotMeasurable(f"the captured search could not be sent again: {error}") from error

@@ -99,3 +99,14 @@ def test_a_starved_index_is_seen_by_recall_and_by_missing_results(fresh_stack: C
     assert recall.high < 0.8
     assert seen.value("results_returned_share", "globex") < 0.8
     assert "found" in recall.detail
+
+
+@pytest.mark.parametrize("queries", ["corpus", "stored"])
+def test_a_search_that_leaves_rows_out_is_not_held_against_its_index(
+    fresh_stack: Callable[..., Any], queries: str
+) -> None:
+    stack = fresh_stack()
+    with session(stack.stack.postgres().dsn(Role.ADMIN), timeout_seconds=10) as connection:
+        connection.execute("CREATE POLICY kept ON chunks AS RESTRICTIVE USING (id % 5 > 0)")
+    with pytest.raises(NotMeasurable, match=r"the search leaves rows of .*chunks out"):
+        observed(stack, "recall", table="chunks", queries=queries, tenants="acme", n=20)
