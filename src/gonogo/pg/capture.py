@@ -21,7 +21,7 @@ RESETS = re.compile(r"^\s*(discard\s+all|reset\s+all)\b", re.IGNORECASE)
 CLEANS_UP = re.compile(r"^\s*(reset|discard)\b", re.IGNORECASE)
 LOCAL = re.compile(r"^\s*set\s+local\b|,\s*(?:true|'(?:t|true|on|1)'|\$(?P<flag>\d+))(?:::\w+)?\s*\)", re.IGNORECASE)
 TRUTHS = {"t", "true", "on", "1", "yes"}
-VECTOR_TEXT = re.compile(r"\[\s*-?[\d.][^\[\]']*\]")
+VECTOR_TEXT = re.compile(r"\[\s*-?[\d.][^\[\]']*\]|\{\s*-?[\d.][-+.\deE,\s]*\}")  # as a vector or as an array
 FLUSH_SECONDS = 4.0
 TRIES = 3
 
@@ -44,11 +44,13 @@ class Captured:
 
     @property
     def vector(self) -> str | None:
-        """The query vector, as text; None where the statement holds none that can be read."""
-        for text in (*(parameter for parameter in self.parameters if parameter), self.statement):
-            if match := VECTOR_TEXT.search(text):
-                return match[0]
-        return None
+        """The query vector as the application wrote it, [1,2] or {1,2}; None where the statement holds none to be read.
+
+        Lists of keys and subscripts look alike, but are shorter or of whole numbers.
+        """
+        texts = (*(parameter for parameter in self.parameters if parameter), self.statement)
+        found = (match[0] for text in texts for match in VECTOR_TEXT.finditer(text))
+        return max(found, key=lambda one: (one.count("."), len(one)), default=None)
 
 
 def capture(

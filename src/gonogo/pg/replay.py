@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,14 +10,29 @@ from dataclasses import replace
 import psycopg
 from psycopg.rows import TupleRow
 
+from gonogo.core.errors import NotMeasurable
 from gonogo.pg.capture import Captured
 from gonogo.pg.sessions import Connection
 from gonogo.pg.statements import Statement
 
+TO_VECTOR = r"(?:\s*::|\s+as)\s*(?:[\w\"]+\.)?\"?(?:vector|halfvec)\b(?!\"?\[)"  # a cast, in either notation
+
 
 def send(connection: Connection, statement: str, parameters: Sequence[str | None] = ()) -> psycopg.RawCursor[TupleRow]:
     """Execute a logged statement whose parameters are $1, $2 …, given as the log wrote them. Raises psycopg.Error."""
-    return psycopg.RawCursor(connection).execute(statement.encode(), list(parameters) or None)
+    texts = [_readable(statement, number, text) for number, text in enumerate(parameters, start=1)]
+    return psycopg.RawCursor(connection).execute(statement.encode(), texts or None)
+
+
+def _readable(statement: str, number: int, parameter: str | None) -> str | None:
+    """An array that the statement casts to a vector, in the form of a vector: as text it has no type to cast from.
+
+    >>> _readable("SELECT $1::vector", 1, "{1,2}"), _readable("SELECT $1::float8[]::vector", 1, "{1,2}")
+    ('[1,2]', '{1,2}')
+    """
+    if parameter and parameter.startswith("{") and re.search(rf"\${number}{TO_VECTOR}", statement, re.IGNORECASE):
+        return f"[{parameter[1:-1]}]"
+    return parameter
 
 
 @contextmanager
@@ -34,14 +50,18 @@ def transaction_like(connection: Connection, captured: Captured, *, commit: bool
 
 
 def with_vector(captured: Captured, vector: str) -> Captured:
-    """The same search for another query vector, given as text."""
+    """The same search for another query vector, given as text, in the form that the application uses.
+
+    Raises NotMeasurable where the search shows no vector that could be another.
+    """
     old = captured.vector
     if old is None:
-        return captured
+        raise NotMeasurable("the captured search shows no query vector: it cannot be sent with another one")
+    new = vector if old.startswith("[") else f"{{{vector[1:-1]}}}"
     return replace(
         captured,
-        statement=captured.statement.replace(old, vector),
-        parameters=tuple(vector if parameter == old else parameter for parameter in captured.parameters),
+        statement=captured.statement.replace(old, new),
+        parameters=tuple(parameter and parameter.replace(old, new) for parameter in captured.parameters),
     )
 
 

@@ -103,13 +103,13 @@ def parse_payloads(payloads: Sequence[bytes], table: str) -> npt.NDArray[np.floa
 
 
 def parse_text(vector: str) -> Floats:
-    """A vector in pgvector's text form.
+    """A vector in pgvector's text form, or in that of an array. Raises NotMeasurable.
 
-    >>> parse_text("[1,-2.5,3e-1]").tolist()
-    [1.0, -2.5, 0.3]
+    >>> parse_text("[1,-2.5,3e-1]").tolist(), parse_text("{1,2}").tolist()
+    ([1.0, -2.5, 0.3], [1.0, 2.0])
     """
     try:
-        return np.array([float(part) for part in vector.strip().strip("[]").split(",")], dtype=np.float64)
+        return np.array([float(part) for part in vector.strip().strip("[]{}").split(",")], dtype=np.float64)
     except ValueError as error:
         raise NotMeasurable(f"{vector[:40]!r} is not a vector") from error
 

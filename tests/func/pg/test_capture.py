@@ -11,7 +11,7 @@ import pytest
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
 from gonogo.pg.capture import capture
-from gonogo.pg.replay import returned_keys, send, transaction_like
+from gonogo.pg.replay import returned_keys, send, transaction_like, with_vector
 from gonogo.pg.sessions import Connection, session
 from gonogo.pg.statements import EVERYTHING, statements_logged
 from gonogo.stacks.contract import application_of
@@ -133,3 +133,26 @@ def test_a_transaction_like_the_captured_one_leaves_nothing(
     with pytest.raises(psycopg.errors.UndefinedTable), transaction_like(application, found):
         application.execute("SELECT * FROM no_such_table")
     assert application.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+@pytest.mark.parametrize("cursor", [psycopg.Cursor, psycopg.ClientCursor])
+@pytest.mark.parametrize("cast", ["vector", "float8[]::vector", "real[]::vector"])
+def test_a_vector_sent_as_an_array_can_be_another(
+    reference_stack: Any, admin: Connection, cast: str, cursor: type[psycopg.Cursor[Any]]
+) -> None:
+    statement = f"SELECT id FROM chunks ORDER BY embedding <=> %s::{cast} LIMIT 5"
+    values = [0.5] * 384
+    server = reference_stack.stack.postgres()
+    with session(server.dsn(Role.ADMIN)) as asking:
+
+        def act() -> None:
+            cursor(asking).execute(statement.encode(), [values])
+
+        (found,) = capture(
+            admin, role=server.role_name(Role.ADMIN), table="chunks", act=[act], deadline=Deadline.after(30)
+        )
+        assert found.vector is not None
+        (key, stored) = asking.execute("SELECT id::text, embedding::text FROM chunks LIMIT 1").fetchone() or ("", "")
+        other = with_vector(found, stored)
+        cursor_of_other = send(asking, other.statement, other.parameters)
+        assert key in {str(row[0]) for row in cursor_of_other.fetchall()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gonogo.core.errors import NotMeasurable
 from gonogo.pg.capture import Captured, searches
 from gonogo.pg.replay import sets_tenant, with_tenant, with_vector
 from gonogo.pg.statements import Statement, parameters_of, statement_of
@@ -37,6 +38,20 @@ def test_a_quoted_and_qualified_table_is_recognised() -> None:
 
 def test_a_vector_inside_the_statement_is_read_too() -> None:
     assert only([logged("SELECT id FROM chunks ORDER BY e <-> '[1,2]' LIMIT 3")]).vector == "[1,2]"
+
+
+@pytest.mark.parametrize(
+    ("text", "parameters", "vector"),
+    [
+        ("SELECT id FROM chunks ORDER BY e <=> $1::float8[]::vector LIMIT $2", ("{0.5,-1e-05}", "10"), "{0.5,-1e-05}"),
+        ("SELECT id FROM chunks ORDER BY e <=> '{0.5,1}'::float8[]::vector LIMIT 3", (), "{0.5,1}"),
+        ("SELECT id FROM chunks WHERE id = ANY($1) ORDER BY e <=> $2", ("{17,18,19,20,21}", "{0.5,1}"), "{0.5,1}"),
+        ("SELECT tags[1] FROM chunks ORDER BY e <=> '{0.5,1}'::real[]::vector", (), "{0.5,1}"),
+        ("SELECT id FROM chunks WHERE meta @> $1 ORDER BY e <=> embed($2)", ('{"a": [true]}', "what?"), None),
+    ],
+)
+def test_a_vector_sent_as_an_array_is_read(text: str, parameters: tuple[str, ...], vector: str | None) -> None:
+    assert only([logged(text, *parameters)]).vector == vector
 
 
 def test_the_prelude_is_what_the_same_session_set_in_the_same_transaction() -> None:
@@ -93,6 +108,19 @@ def test_another_vector_replaces_the_parameter_or_the_text() -> None:
     assert with_vector(only([logged(SEARCH, "[1,2]", "10")]), "[3,4]").parameters == ("[3,4]", "10")
     inline = only([logged("SELECT id FROM chunks ORDER BY e <-> '[1,2]'")])
     assert with_vector(inline, "[3,4]").statement == "SELECT id FROM chunks ORDER BY e <-> '[3,4]'"
+    spaced = only([logged(SEARCH, " [1, 2] ", "10")])
+    assert with_vector(spaced, "[3,4]").parameters == (" [3,4] ", "10")
+
+
+def test_an_array_is_replaced_by_an_array() -> None:
+    assert with_vector(only([logged(SEARCH, "{1,2}", "10")]), "[3,4]").parameters == ("{3,4}", "10")
+    inline = only([logged("SELECT id FROM chunks ORDER BY e <-> '{1,2}'::float8[]::vector")])
+    assert with_vector(inline, "[3,4]").statement == "SELECT id FROM chunks ORDER BY e <-> '{3,4}'::float8[]::vector"
+
+
+def test_a_search_without_a_vector_is_never_sent_with_another() -> None:
+    with pytest.raises(NotMeasurable, match="no query vector"):
+        with_vector(only([logged("SELECT id FROM chunks ORDER BY e <=> embed($1)", "what?")]), "[3,4]")
 
 
 def test_another_tenant_replaces_the_one_that_was_set() -> None:
