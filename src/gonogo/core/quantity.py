@@ -70,6 +70,18 @@ def parse_quantity(text: str | float) -> Quantity:
     return Quantity(number, "")
 
 
+def same_unit(*quantities: Quantity) -> bool:
+    """Whether quantities can be compared: a fraction may be a bare number, zero is zero in every unit.
+
+    >>> same_unit(parse_quantity("1%"), parse_quantity(0.05)), same_unit(parse_quantity("5s"), parse_quantity(0))
+    (True, True)
+    >>> same_unit(parse_quantity("5s"), parse_quantity(300))
+    False
+    """
+    units = {one.unit for one in quantities if one.unit or one.value != 0}
+    return len(units) < 2 or units == {"", "1"}
+
+
 def format_seconds(seconds: float) -> str:
     """Seconds for people.
 

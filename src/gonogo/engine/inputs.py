@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,15 @@ from gonogo.core.errors import Problem, SpecError, UsageError
 from gonogo.core.finding import Waiver
 from gonogo.core.outcome import Kind, Severity
 from gonogo.core.plan import ResolvedPolicy
-from gonogo.core.quantity import parse_quantity
+from gonogo.engine.objectives import check_limits, check_objectives, stricter
 from gonogo.spec.content import Verification, find_config, find_verifications
 from gonogo.spec.defect import DefectSpec
-from gonogo.spec.loader import Document, Loaded, load, parse
+from gonogo.spec.loader import Loaded, load, parse
 from gonogo.spec.protected import ProtectedSpec
 from gonogo.spec.stack import StackSpec
 from gonogo.spec.suite import PolicySpec, SuiteSpec
 
 DEEPEST_INHERITANCE = 5
-OBJECTIVE = re.compile(r"\$\{objectives\.(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +74,7 @@ class Inputs:
         """Objectives as text: the stricter one of the stack's and the policy's, or the only one there is."""
         limits = self.policy.limits
         merged = {**{name: getattr(limit, limit.matcher) for name, limit in limits.items()}, **self.claimed}
-        return {name: str(_stricter(name, value, limits.get(name))) for name, value in merged.items()}
+        return {name: str(stricter(name, value, limits.get(name))) for name, value in merged.items()}
 
 
 def read_inputs(options: RunOptions) -> Inputs:
@@ -96,32 +93,21 @@ def read_inputs(options: RunOptions) -> Inputs:
             problems.extend(error.problems)
     if problems:
         raise SpecError(problems)
-    policy = load_policy(options.policy or results["suite"].policy, options.content)
-    _check_limits(policy, results["verifications"])
-    return Inputs(options=options, policy=policy, **results)
-
-
-def _check_limits(policy: PolicySpec, verifications: Mapping[str, Verification]) -> None:
-    """A limit that nothing reads limits nothing. Raises UsageError."""
-    read = {name for one in verifications.values() for name in OBJECTIVE.findall(str(one.loaded.document.data))}
-    for name in policy.limits:
-        if name not in read:
-            close = difflib.get_close_matches(name, read, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            known = ", ".join(sorted(read))
-            raise UsageError(f"policy {policy.policy}: no verification reads the limit {name!r}{hint} (read: {known})")
+    policies = _inherited(options.policy or results["suite"].policy, options.content)
+    check_limits(policies, results["verifications"])
+    return Inputs(options=options, policy=_merged(policies), **results)
 
 
 def load_stack(options: RunOptions) -> Loaded[StackSpec]:
     """The stack file with the changes of the options."""
     document = parse(find_config("stacks", options.stack, options.content))
-    if not options.stack_changes:
-        return Loaded(spec=document.validate(StackSpec), document=document)
     data = document.data
     for dotted, value in options.stack_changes.items():
         data = changed(data, dotted.split("."), value)
-    document = Document(path=document.path, data=data, marks=document.marks, problems=document.problems)
-    return Loaded(spec=document.validate(StackSpec), document=document)
+    document = replace(document, data=data)
+    stack = Loaded(spec=document.validate(StackSpec), document=document)
+    check_objectives(stack)
+    return stack
 
 
 def changed(data: Any, keys: Sequence[str], value: Any) -> Any:
@@ -144,16 +130,25 @@ def changed(data: Any, keys: Sequence[str], value: Any) -> Any:
 
 def load_policy(name: str, content: Sequence[Path] = ()) -> PolicySpec:
     """A policy with everything it inherits. Raises SpecError, UsageError for a circle."""
-    chain: list[PolicySpec] = []
+    return _merged(_inherited(name, content))
+
+
+def _inherited(name: str, content: Sequence[Path]) -> list[Loaded[PolicySpec]]:
+    """A policy and those it extends, one after the other."""
+    chain: list[Loaded[PolicySpec]] = []
     next_name: str | None = name
     while next_name is not None:
         if len(chain) >= DEEPEST_INHERITANCE:
             raise UsageError(f"policy {name} inherits from more than {DEEPEST_INHERITANCE} policies, or in a circle")
-        chain.append(load(find_config("policies", next_name, content), PolicySpec).spec)
-        next_name = chain[-1].extends
-    merged = chain.pop()
-    while chain:
-        merged = _over(chain.pop(), merged)
+        chain.append(load(find_config("policies", next_name, content), PolicySpec))
+        next_name = chain[-1].spec.extends
+    return chain
+
+
+def _merged(chain: Sequence[Loaded[PolicySpec]]) -> PolicySpec:
+    *policies, merged = (one.spec for one in chain)
+    for policy in reversed(policies):
+        merged = _over(policy, merged)
     return merged
 
 
@@ -198,20 +193,3 @@ def matching(patterns: Sequence[str], identifiers: Sequence[str], what: str) -> 
             raise UsageError(f"{what} {pattern!r} names no verification; `gonogo list` shows all")
         chosen.update(dict.fromkeys(sorted(hits)))
     return list(chosen)
-
-
-def _stricter(name: str, objective: str | float, limit: Any) -> str | int | float:
-    """The stricter of a stack's objective and a policy's limit. Raises UsageError where they cannot be compared."""
-    if limit is None:
-        return objective
-    if limit.matcher not in {"at_most", "at_least"}:
-        raise UsageError(f"limits.{name} of the policy: {limit.matcher} tightens nothing; allowed: at_most, at_least")
-    written = getattr(limit, limit.matcher)
-    try:
-        mine, theirs = parse_quantity(objective), parse_quantity(written)
-    except ValueError as error:
-        raise UsageError(f"objective {name} of the stack and limits.{name} of the policy: {error}") from None
-    if len({mine.unit, theirs.unit} - {""}) > 1:
-        raise UsageError(f"limits.{name} of the policy, {written}, is in another unit than the objective, {objective}")
-    stricter = min if limit.matcher == "at_most" else max
-    return objective if stricter(mine.value, theirs.value) == mine.value else written

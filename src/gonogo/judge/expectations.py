@@ -16,6 +16,8 @@ from gonogo.core.outcome import Outcome
 from gonogo.core.quantity import format_value
 
 CONTENTION_LIMIT = 0.25  # share of the host's processors used by others above which a slow answer proves nothing
+DIMENSIONS = ("s", "B", "1/s")
+ORDERED = ("at_most", "at_least", "between")
 Ruling = tuple[Outcome, str]
 PASSED: Ruling = (Outcome.PASS, "")
 FAILED: Ruling = (Outcome.FAIL, "")
@@ -112,10 +114,23 @@ def _rule(expectation: Expectation, observation: Observation) -> Ruling:
         return Outcome.UNKNOWN, f"only {observation.n} samples, at least {expectation.min_n} are needed"
     if expectation.unit and observation.unit not in {"", expectation.unit}:
         return Outcome.UNKNOWN, f"observed in {observation.unit!r}, expected in {expectation.unit!r}"
+    if _bare_limit(expectation, observation):
+        return (
+            Outcome.UNKNOWN,
+            f"observed in {observation.unit!r}, and the limit {expected_text(expectation)} has no unit",
+        )
     ruling = MATCHERS[expectation.matcher](expectation.expected, observation)
     if observation.lower_bound and ruling[0] is Outcome.PASS and expectation.matcher != "at_least":
         return Outcome.UNKNOWN, f"{observation.name} is a lower bound and proves no upper limit: {observation.detail}"
     return ruling
+
+
+def _bare_limit(expectation: Expectation, observation: Observation) -> bool:
+    """Whether a limit on what has a dimension is written without one: 300 may mean milliseconds, 0 is 0 of anything."""
+    if expectation.unit or observation.unit not in DIMENSIONS or expectation.matcher not in ORDERED:
+        return False
+    expected = expectation.expected if isinstance(expectation.expected, tuple) else (expectation.expected,)
+    return any(limit != 0 for limit in expected)
 
 
 def _number(value: Any) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from gonogo.core.errors import UsageError
 from gonogo.core.finding import Expectation
 from gonogo.core.plan import ResolvedPolicy
-from gonogo.core.quantity import parse_quantity
+from gonogo.core.quantity import Quantity, parse_quantity, same_unit
 
 STRICTER = {"at_most": min, "at_least": max}
 
@@ -23,15 +23,14 @@ def relimited(expectation: Expectation, policy: ResolvedPolicy) -> Expectation:
     if not expectation.objective or not written:
         return expectation
     name = expectation.objective
-    if matcher not in STRICTER:
-        raise UsageError(f"limits.{name} of policy {policy.name}: {matcher} tightens nothing")
+    if matcher not in STRICTER or matcher != expectation.matcher:
+        raise UsageError(f"limits.{name} of policy {policy.name}: {matcher} does not tighten {expectation.matcher}")
     try:
         quantities = [parse_quantity(text) for text in written]
     except ValueError as error:
         raise UsageError(f"objective {name} and limits.{name} of policy {policy.name}: {error}") from None
-    units = {one.unit for one in quantities} | {expectation.unit}
-    if len(units - {""}) > 1:
+    if not same_unit(*quantities, Quantity(expectation.expected, expectation.unit)):  # type: ignore[arg-type]  # ordered
         raise UsageError(f"limits.{name} of policy {policy.name} is in another unit than what it limits")
     strictest = STRICTER[matcher](one.value for one in quantities)
-    text = next(text for text, one in zip(written, quantities, strict=True) if one.value == strictest)
-    return replace(expectation, expected=strictest, text=text)
+    text, unit = next((text, one.unit) for text, one in zip(written, quantities, strict=True) if one.value == strictest)
+    return replace(expectation, expected=strictest, unit=expectation.unit or unit, text=text)

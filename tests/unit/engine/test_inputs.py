@@ -9,6 +9,7 @@ import pytest
 from gonogo.core.errors import SpecError, UsageError
 from gonogo.engine.inputs import RunOptions, load_policy, matching, read_inputs, resolve_policy
 from gonogo.engine.plan import World, make_plan
+from gonogo.spec.content import find_config
 
 
 def objectives_under(tmp_path: Path, limits: str, **changes: str | None) -> dict[str, str]:
@@ -33,15 +34,38 @@ def test_the_stricter_of_objective_and_limit_counts(tmp_path: Path, limits: str,
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ("{rto: {between: [1s, 2s]}}", "limits.rto of the policy: between tightens nothing"),
+        ("{rto: {between: [1s, 2s]}}", "limits.rto: between tightens nothing"),
         ("{rto: {equals: true}}", "equals tightens nothing; allowed: at_most, at_least"),
-        ("{rto: {at_most: 5MB}}", "limits.rto of the policy, 5MB, is in another unit than the objective, 5min"),
+        (
+            "{error_rate: {at_most: 5MB}}",
+            "limits.error_rate of the policy, 5MB, is in another unit than the objective, 1%",
+        ),
+        ("{rto: {at_most: 5MB}}", "mine.yaml:3:10: policy mine: limits.rto: 5MB is no duration"),
+        ("{rto: {at_most: 900}}", "mine.yaml:3:10: policy mine: limits.rto: 900 is no duration"),
+        (
+            "{rpo: {at_least: 24h}}",
+            "mine.yaml:3:10: policy mine: limits.rpo: at_least would loosen .* allowed: at_most",
+        ),
         ("{rto: {at_most: '${objectives.rpo}'}}", "is not a quantity"),
     ],
 )
 def test_a_limit_that_cannot_be_compared_is_an_error_and_no_crash(tmp_path: Path, limits: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         objectives_under(tmp_path, limits)
+
+
+@pytest.mark.parametrize("written", ["300", "'300'", "5%", "soon"])
+def test_an_objective_of_time_without_a_unit_is_an_error_with_its_line(tmp_path: Path, written: str) -> None:
+    stack = tmp_path / "mine.yaml"
+    text = find_config("stacks", "reference").read_text().replace("search_p95: 300ms", f"search_p95: {written}")
+    stack.write_text(text)
+    line = next(number for number, one in enumerate(text.splitlines(), 1) if "search_p95" in one)
+    with pytest.raises(SpecError, match=rf"mine\.yaml:{line}:\d+: objectives\.search_p95: .*is no"):
+        read_inputs(RunOptions(stack=str(stack)))
+
+
+def test_zero_is_the_same_in_every_unit(tmp_path: Path) -> None:
+    assert objectives_under(tmp_path, "{rpo: {at_most: 0}}")["rpo"] == "0"
 
 
 def test_a_limit_counts_where_the_stack_has_no_objective(tmp_path: Path) -> None:

@@ -12,10 +12,12 @@ from tests.golden.synthetic import policy
 
 from gonogo.core.errors import UsageError
 from gonogo.core.finding import Expectation
+from gonogo.core.observation import Observation
 from gonogo.core.outcome import Outcome
 from gonogo.core.plan import ResolvedPolicy
 from gonogo.engine.inputs import RunOptions, load_policy, read_inputs, resolve_policy
 from gonogo.engine.run import plan_offline
+from gonogo.judge.expectations import judge_expectation
 from gonogo.judge.limits import relimited
 from gonogo.judge.run import judge
 
@@ -50,10 +52,29 @@ def test_what_is_no_objective_stays_as_it_was() -> None:
     assert relimited(plain, limited(rto=("at_most", "1s"))) is plain
 
 
-@pytest.mark.parametrize("limit", [("at_most", "10%"), ("equals", "1min"), ("at_most", "soon")])
+@pytest.mark.parametrize(
+    "limit",
+    [("at_most", "10%"), ("equals", "1min"), ("at_most", "soon"), ("at_most", "60"), ("at_least", "24h")],
+)
 def test_a_limit_that_cannot_be_compared_is_an_error(limit: tuple[str, str]) -> None:
     with pytest.raises(UsageError, match="rto"):
         relimited(RTO, limited(rto=limit))
+
+
+@pytest.mark.parametrize(("unit", "value"), [("s", 42.0), ("B", 42.0), ("1/s", 42.0)])
+def test_a_limit_without_a_unit_proves_nothing_of_what_has_one(unit: str, value: float) -> None:
+    expectation = Expectation(observation="p95", matcher="at_most", expected=300, text="300")
+    result = judge_expectation(expectation, [Observation(name="p95", value=value, unit=unit)], None)
+    assert (result.outcome, result.reason) == (
+        Outcome.UNKNOWN,
+        f"observed in {unit!r}, and the limit at most 300 has no unit",
+    )
+
+
+@pytest.mark.parametrize(("unit", "limit"), [("s", 0), ("count", 300), ("1", 1), ("", 300)])
+def test_zero_and_what_has_no_dimension_need_no_unit(unit: str, limit: float) -> None:
+    expectation = Expectation(observation="lost", matcher="at_most", expected=limit)
+    assert judge_expectation(expectation, [Observation(name="lost", value=0, unit=unit)], None).outcome is Outcome.PASS
 
 
 def test_a_run_is_judged_by_the_limits_of_the_other_policy(tmp_path: Path) -> None:
