@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 PASSAGES = "chunks"  # what verifications call the table of passages and vectors, whatever a stack calls it
+SLOW_BYTES_PER_S = 20e6  # a busy disk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,11 @@ class Facts:
     def database_read(self) -> bool:
         """Whether the main database told what it holds: else that it has none of something is not known."""
         return "postgresql" in self.versions
+
+    @property
+    def copying_seconds(self) -> float:
+        """How long all the data may take to be copied or read once: time limits grow by it."""
+        return (self.data_size_bytes or 0) / SLOW_BYTES_PER_S
 
     def table(self, key: str) -> TableFacts | None:
         """A table of the data layout; without one called `chunks`, that is the table with the most vectors."""

@@ -25,6 +25,8 @@ from gonogo.spec.stack import ServiceSpec, StackSpec
 ORDER = (Kind.CHECK, Kind.LOAD, Kind.DRILL, Kind.CHAOS)  # the most disruptive last
 PREDICTED_S = {Kind.CHECK: 1.5, Kind.DRILL: 15.0, Kind.CHAOS: 15.0}
 TIME_LIMIT_S = {Kind.CHECK: 60.0, Kind.LOAD: 120.0, Kind.DRILL: 600.0, Kind.CHAOS: 180.0}
+# How often all the data are read or copied at most. A vector index is built at a tenth of the speed of a copy or less.
+TIMES_COPIED = {Kind.CHECK: 1, Kind.LOAD: 1, Kind.DRILL: 20, Kind.CHAOS: 3}
 LOAD_OVERHEAD_S = 5.0
 QUIET = "quiet_host"  # a load runs alone, also one that only reads: it would measure others, and they it
 LACKS = {  # the facts that `applies_when` may name, as people say it when one is not there
@@ -121,7 +123,7 @@ def _item(inputs: Inputs, world: World, verification: Verification, skip: SkipRe
         uses=spec.uses if verification.kind is not Kind.LOAD else tuple(dict.fromkeys((*spec.uses, QUIET))),
         needs=tuple(sorted(needs)),
         predicted_s=_predicted(inputs, verification),
-        time_limit_s=spec.time_limit or _time_limit(inputs, verification),
+        time_limit_s=spec.time_limit or _time_limit(inputs, verification, world.facts),
         skip=skip,
         unreachable=unreachable,
         reason=reason,
@@ -325,10 +327,10 @@ def _predicted(inputs: Inputs, verification: Verification) -> float:
     return PREDICTED_S[verification.kind]
 
 
-def _time_limit(inputs: Inputs, verification: Verification) -> float:
-    return TIME_LIMIT_S[verification.kind] + (
-        _predicted(inputs, verification) if verification.kind is Kind.LOAD else 0.0
-    )
+def _time_limit(inputs: Inputs, verification: Verification, facts: Facts | None) -> float:
+    kind = verification.kind
+    running = _predicted(inputs, verification) if kind is Kind.LOAD else 0.0
+    return TIME_LIMIT_S[kind] + running + TIMES_COPIED[kind] * (facts.copying_seconds if facts else 0.0)
 
 
 def _within_duration(plan: Plan, max_duration_s: float | None) -> Plan:

@@ -55,8 +55,11 @@ class Fault(Protocol):
 
 
 def unhurried(context: Context) -> Context:
-    """The context with time of its own: an interrupted or late run heals all the same."""
-    return replace(context, deadline=Deadline.after(HEAL_SECONDS))
+    """The context with time of its own: an interrupted or late run heals all the same.
+
+    A server that lost its place is copied from another one.
+    """
+    return replace(context, deadline=Deadline.after(HEAL_SECONDS + context.facts.copying_seconds))
 
 
 FAULTS: Registry[Fault] = Registry(kind="fault", package="gonogo.faults", attribute="FAULT", protocol=Fault)

@@ -119,3 +119,10 @@ def test_what_is_only_read_is_loaded_gently_or_not_at_all() -> None:
         "loadtests/search_steady", world=World(capabilities=EVERYTHING, facts=Facts(runtime="external"))
     ).runs
     assert "quiet_host" in item.uses
+
+
+def test_time_limits_grow_with_the_data() -> None:
+    big = World(capabilities=EVERYTHING, facts=Facts(runtime="embedded", data_size_bytes=10 * 10**9))
+    limits = {one: planned(one, world=big).time_limit_s for one in ("restore_drills/pg_dump_custom", "chaos/failover")}
+    assert limits == {"restore_drills/pg_dump_custom": 600 + 20 * 500, "chaos/failover": 180 + 3 * 500}
+    assert planned("chaos/failover").time_limit_s == 180
