@@ -192,8 +192,12 @@ class Trial:
         self.context.deadline.sleep(self.rule.every + POLL_SECONDS)
 
     def _not_archived(self) -> list[str]:
-        row = self._row("SELECT count(*) FROM {table} WHERE {id}::text = %s AND {archived} IS NULL", [self.ids[OLD]])
-        return [OLD] if row[0] else []
+        """An old row that has no instant of archiving; one that is gone was deleted where it had to be kept."""
+        statement = "SELECT count(*), count({archived}) FROM {table} WHERE {id}::text = %s"
+        rows, archived = self._row(statement, [self.ids[OLD]])
+        if archived:
+            return []
+        return [OLD] if rows else [f"{OLD}: is gone"]
 
     def _rows_left(self) -> list[str]:
         """Tables that still hold the expired document, or something that hangs on it."""
