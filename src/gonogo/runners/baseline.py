@@ -13,6 +13,7 @@ from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
 from gonogo.pg.fingerprint import Fingerprint, take_fingerprint
 from gonogo.pg.sessions import Connection, session
+from gonogo.pg.vectors import mean_with_interval
 from gonogo.runners.searching import IndexUse, Sample, Visible, index_use, recalls, sample_of, visible
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Question, application_of, questions_of
@@ -22,7 +23,17 @@ from gonogo.stacks.searching import Asked, ask, tenants_by_size
 K = 10
 QUESTIONS = 8  # enough to find one whose search the planner serves by the index
 SAMPLE_QUERIES = 40
+LEAST_RECALL = 0.25  # also of a search that is limited to three hits; with less, a ruined index loses hardly anything
 READ_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """Searches and the recall of each before the disaster; or why there is nothing to compare with."""
+
+    sample: Sample | None = None
+    recalls: tuple[float, ...] = ()
+    missing: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +43,7 @@ class Searched:
     table: TableFacts  # the one with the vectors
     captured: Captured  # the search that the question led to
     index: IndexUse
-    sample: Sample
-    recalls: tuple[float, ...]
+    recalled: Recalled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,20 +70,40 @@ def take_baseline(context: Context, source: PostgresServer) -> Baseline:
         fingerprint = fingerprint_of(source)
         asked, question = _answered_question(context, source, table_key, table)
         index = index_use(source, asked.captured, table)
-        sample = sample_of(source, asked.captured, table, asked.tenant, queries=SAMPLE_QUERIES, k=K)
+        recalled = _recalled(context, source, asked, table)
         tables = list(context.facts.tables.values())
         baseline = Baseline(
             fingerprint=fingerprint,
             question=question,
-            searched=Searched(
-                table=table, captured=asked.captured, index=index, sample=sample, recalls=tuple(recalls(source, sample))
-            ),
+            searched=Searched(table=table, captured=asked.captured, index=index, recalled=recalled),
             visible=tuple(visible(source, asked.captured, tables, question.tenant)),
         )
     except psycopg.Error as error:
         raise NotMeasurable(f"the source could not be read before the disaster: {error}") from error
     keep_fingerprint(context, "source", fingerprint)
     return baseline
+
+
+def _recalled(context: Context, source: PostgresServer, asked: Asked, table: TableFacts) -> Recalled:
+    """What stands in the way of recall costs its comparison, not that of everything else."""
+    try:
+        sample = sample_of(source, asked.captured, table, asked.tenant, queries=SAMPLE_QUERIES, k=K)
+        found = tuple(recalls(source, sample))
+        require_comparable(found)
+    except (NotMeasurable, psycopg.Error) as error:
+        context.deadline.check("the recall of the source is measured")
+        return Recalled(missing=str(error))
+    return Recalled(sample=sample, recalls=found)
+
+
+def require_comparable(found: Sequence[float]) -> None:
+    """Raise NotMeasurable where the source finds so little that a ruined index would hardly find less."""
+    mean = mean_with_interval(found).mean
+    if mean < LEAST_RECALL:
+        raise NotMeasurable(
+            f"the source's own search finds {mean:.0%} of the true neighbours: from less than {LEAST_RECALL:.0%} no"
+            " drop can be told"
+        )
 
 
 def no_vectors(context: Context) -> bool:

@@ -14,7 +14,7 @@ from gonogo.pg.fingerprint import SETTING, Difference, Fingerprint, compare
 from gonogo.pg.ledger import Key, Ledger, count, survivors
 from gonogo.pg.sessions import session
 from gonogo.pg.vectors import mean_with_interval
-from gonogo.runners.baseline import Baseline, K, without_time_limits
+from gonogo.runners.baseline import Baseline, K, Recalled, without_time_limits
 from gonogo.runners.searching import IndexUse, index_use, recalls, visible
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role
@@ -99,13 +99,7 @@ def search(target: PostgresServer, baseline: Baseline) -> Search:
     found = [Observation(name="vector_index_used", value=use.used, n=1, detail=detail)]
     if not before.index.used:
         found = [Observation(name="vector_index_used", value=None, n=1, detail=f"not even before: {detail}")]
-    try:
-        after = recalls(target, before.sample)
-    except (NotMeasurable, psycopg.Error) as error:
-        found.append(Observation(name="recall_drop", value=None, unit="1", detail=f"recall: {error}"))
-    else:
-        found += _recall(before.recalls, after)
-    return Search(index_used=use.used, observations=tuple(found))
+    return Search(index_used=use.used, observations=(*found, *_recall(target, before.recalled)))
 
 
 def _nothing_to_search() -> Search:
@@ -120,7 +114,18 @@ def _nothing_to_search() -> Search:
     )
 
 
-def _recall(before: Sequence[float], after: Sequence[float]) -> Iterator[Observation]:
+def _recall(target: PostgresServer, before: Recalled) -> Iterator[Observation]:
+    try:
+        if before.sample is None:
+            raise NotMeasurable(before.missing)
+        after = recalls(target, before.sample)
+    except (NotMeasurable, psycopg.Error) as error:
+        yield Observation(name="recall_drop", value=None, unit="1", detail=f"recall: {error}")
+    else:
+        yield from _drop(before.recalls, after)
+
+
+def _drop(before: Sequence[float], after: Sequence[float]) -> Iterator[Observation]:
     drop = mean_with_interval([was - now for was, now in zip(before, after, strict=True)])
     for subject, samples in (("source", before), ("restored", after)):
         mean = mean_with_interval(samples)
