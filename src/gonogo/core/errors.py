@@ -9,6 +9,7 @@ GonogoError
 ├── Interrupted           SIGINT or SIGTERM reached the run
 └── HarnessError          gonogo itself failed (exit 4)
     └── StackError        a stack could not be started or stopped (HOLD: nothing was measured)
+        ├── StackTimedOut     in the time that gonogo gave it; what it would have come to is not known
         └── UnsupportedStack  it asks for what it does not have, or what its runtime cannot do
 """
 
@@ -72,6 +73,10 @@ class HarnessError(GonogoError):
 
 class StackError(HarnessError):
     """A stack or one of its services could not be started, reached or stopped."""
+
+
+class StackTimedOut(StackError):
+    """A service did not start in the time that gonogo gave it, and had not ended either."""
 
 
 class UnsupportedStack(StackError):

@@ -6,10 +6,10 @@ import shutil
 import tarfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from gonogo.core.errors import DeadlineExceeded
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
 from gonogo.drills._pg_basebackup_defects import DEFECTS
@@ -123,19 +123,23 @@ def restore_files(context: Context, parameters: BaseBackupParameters, backup: Pa
 
 
 def await_end_of_recovery(context: Context, target: PostgresServer) -> None:
-    """Return when the server takes writes. Raises RestoreFailed when it never does."""
-    from gonogo.pg.sessions import session  # noqa: PLC0415 - planning need not pay for the driver
+    """Return when the server takes writes. Raises RestoreFailed when it waits for somebody, DeadlineExceeded."""
+    import psycopg  # noqa: PLC0415 - planning need not pay for the driver
+
+    from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
 
     limit = context.deadline.within(RECOVERY_SECONDS)
     with session(target.dsn(database="postgres"), timeout_seconds=RECOVERY_SECONDS) as connection:
 
         def writable() -> bool:
-            return connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,)
+            if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
+                return True
+            with suppress(psycopg.errors.ObjectNotInPrerequisiteState):  # recovery has ended since
+                if connection.execute("SELECT pg_is_wal_replay_paused()").fetchone() == (True,):
+                    raise RestoreFailed("the restored server stays in recovery: it is paused and waits for a promotion")
+            return False
 
-        try:
-            limit.poll(writable, every_seconds=POLL_SECONDS, what="recovery")
-        except DeadlineExceeded as error:
-            raise RestoreFailed(f"the restored server stays in recovery: {error}") from error
+        limit.poll(writable, every_seconds=POLL_SECONDS, what="the restored server is still in recovery")
 
 
 def unpack(backup: Path, data: Path) -> None:

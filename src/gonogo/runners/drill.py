@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg
 
-from gonogo.core.errors import HarnessError, NotMeasurable, StackError
+from gonogo.core.errors import HarnessError, NotMeasurable, StackError, StackTimedOut
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import METHODS, Aiming, Artefact, Deferring, DrillMethod, Physical, RestoreFailed
@@ -151,7 +151,10 @@ def _restore(drill: Drill) -> None:
 
 @contextmanager
 def _target(drill: Drill) -> Iterator[PostgresServer]:
-    """A fresh server, or one that starts from the restored files. Raises RestoreFailed where those do not start."""
+    """A fresh server, or one that starts from the restored files.
+
+    Raises RestoreFailed where those do not start, NotMeasurable where the time for it ran out.
+    """
     context, method = drill.context, drill.method
     request = ScratchRequest(name="restored")
     if isinstance(method, Physical):
@@ -165,6 +168,8 @@ def _target(drill: Drill) -> Iterator[PostgresServer]:
     with ExitStack() as scratch:
         try:
             target = scratch.enter_context(context.stack.scratch_postgres(request, context.deadline))
+        except StackTimedOut as error:
+            raise NotMeasurable(f"whether the restored server starts is not known: {error}") from error
         except StackError as error:
             if request.fill is None:
                 raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gonogo.core.errors import NotMeasurable
 from gonogo.core.outcome import Outcome
 from gonogo.drills import METHODS
 from gonogo.drills.pg_basebackup import MANIFEST, PgBasebackupParameters, archives_of
@@ -15,6 +16,7 @@ from gonogo.judge.expectations import judge_expectation
 from gonogo.pg.fingerprint import compare
 from gonogo.runners.baseline import fingerprint_of
 from gonogo.runners.drill import run_drill
+from gonogo.stacks.local import server
 
 if TYPE_CHECKING:
     from tests.func.conftest import Kept, Running
@@ -58,6 +60,15 @@ def test_a_backup_without_its_wal_does_not_start_and_the_server_says_why(referen
     (restored,) = [entry for entry in kept.observations if entry.name == "restored"]
     assert restored.value is False
     assert "no server starts from the restored files" in restored.detail
+    assert leftovers(reference_stack) == []
+
+
+def test_a_server_that_needs_more_time_than_it_gets_is_not_known(
+    reference_stack: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "START_SECONDS", 0.0)
+    with pytest.raises(NotMeasurable, match=r"whether the restored server starts is not known: .*time limit reached"):
+        drilled(reference_stack)
     assert leftovers(reference_stack) == []
 
 

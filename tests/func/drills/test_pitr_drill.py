@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gonogo.core.outcome import Outcome
+from gonogo.drills.pitr import Pitr
 from gonogo.engine.plan import resolved_expectations
 from gonogo.judge.expectations import judge_expectation
 from gonogo.pg.sessions import session
@@ -51,3 +52,14 @@ def test_a_receiver_that_died_unnoticed_is_found(reference_stack: Running) -> No
     assert restored.value is False
     assert "recovery target" in restored.detail
     assert slots(reference_stack) == []
+
+
+def test_a_recovery_that_pauses_at_its_target_is_no_restore(
+    reference_stack: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Pitr.settings
+    monkeypatch.setattr(Pitr, "settings", lambda *given: {**settings(*given), "recovery_target_action": "pause"})
+    kept = drilled(reference_stack)
+    (restored,) = [entry for entry in kept.observations if entry.name == "restored"]
+    assert restored.value is False
+    assert "it is paused" in restored.detail

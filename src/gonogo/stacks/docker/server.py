@@ -8,7 +8,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import DeadlineExceeded, StackError
+from gonogo.core.errors import DeadlineExceeded, StackError, StackTimedOut
 from gonogo.rundir.files import write_atomically
 from gonogo.stacks.docker.box import Box, Definition
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
@@ -141,7 +141,7 @@ class DockerPostgres(SqlServer):
     # --- start and stop
 
     def start(self, deadline: Deadline) -> None:
-        """Start; returns when SQL is answered. Raises StackError with the server's own reason."""
+        """Start; returns when SQL is answered. Raises StackError with the server's own reason, StackTimedOut."""
         if self.is_running():
             return
         self._configure()
@@ -151,7 +151,7 @@ class DockerPostgres(SqlServer):
         try:
             limit.poll(self._answers_or_ended, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
         except DeadlineExceeded as error:
-            raise StackError(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
+            raise StackTimedOut(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
         self._box.await_healthy(deadline)
         if self.following is None:
             self.group.primary = self

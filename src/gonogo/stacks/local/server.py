@@ -13,7 +13,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import DeadlineExceeded, StackError
+from gonogo.core.errors import DeadlineExceeded, StackError, StackTimedOut
 from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
@@ -137,7 +137,7 @@ class LocalPostgres(SqlServer):
     # --- start and stop
 
     def start(self, deadline: Deadline) -> None:
-        """Start; returns when SQL is answered. Raises StackError with the server's own reason."""
+        """Start; returns when SQL is answered. Raises StackError with the server's own reason, StackTimedOut."""
         if self.is_running():
             return
         self._configure()
@@ -152,7 +152,7 @@ class LocalPostgres(SqlServer):
             limit.poll(self._is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} starts")
             limit.poll(self._answers_or_ended, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
         except DeadlineExceeded as error:
-            raise StackError(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
+            raise StackTimedOut(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error
         if self.following is None:
             self.group.primary = self
 
