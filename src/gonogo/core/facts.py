@@ -29,6 +29,7 @@ class TableFacts:
     index_method: str | None = None
     operator_class: str | None = None
     vectors: int | None = None  # rows whose vector is not null
+    searchable: str | None = None  # SQL, of the stack file: the rows that a search may find; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -95,7 +95,8 @@ def _table(connection: Connection, key: str, spec: TableSpec, problems: list[str
         return None
     name, size_bytes, primary_key = row
     rows, vectors = _counted(connection, key, name, spec.vector, problems)
-    facts: dict[str, Any] = {"rows": rows, "vectors": vectors, "tenant": spec.tenant, "vector": spec.vector}
+    written = {"tenant": spec.tenant, "vector": spec.vector, "searchable": spec.searchable}
+    facts: dict[str, Any] = {"rows": rows, "vectors": vectors, **written}
     if spec.vector:
         facts |= _vector(connection, key, spec.vector)
     return TableFacts(name=name, size_bytes=size_bytes, primary_key=tuple(primary_key), **facts)

@@ -109,14 +109,11 @@ def _search(context: Context, application: Application, question: Question, k: i
 
 
 def _stored(context: Context, table: TableFacts) -> Vectors:
-    from gonogo.pg.catalog import row_key  # noqa: PLC0415 - needs the driver
     from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
     from gonogo.pg.vectors import fetch_vectors  # noqa: PLC0415 - needs the driver and numpy
 
-    assert table.vector is not None  # _vector_table chose it for that
-    key = row_key(table.primary_key)
     with session(context.stack.postgres().dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
-        return fetch_vectors(connection, table=table.name, key=key, tenant=table.tenant, vector=table.vector)
+        return fetch_vectors(connection, table)
 
 
 def _exact(

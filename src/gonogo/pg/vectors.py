@@ -12,7 +12,8 @@ import numpy.typing as npt
 from psycopg import sql as compose
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.pg.catalog import quoted
+from gonogo.core.facts import TableFacts
+from gonogo.pg.catalog import quoted, row_key
 from gonogo.pg.sessions import Connection
 
 Floats = npt.NDArray[np.float64]
@@ -57,18 +58,20 @@ class Interval:
 # --- reading
 
 
-def fetch_vectors(connection: Connection, *, table: str, key: str, tenant: str | None, vector: str) -> Vectors:
-    """Read all vectors of a table as `connection` sees them. `table` and `key` are SQL, the rest column names.
+def fetch_vectors(connection: Connection, table: TableFacts) -> Vectors:
+    """Read the vectors of a table that a search may find, as `connection` sees them.
 
     NULL vectors are left out. Raises NotMeasurable for an empty table, one that is too large, and vectors that are
     not all of one size.
     """
-    statement = compose.SQL("SELECT ({})::text, {}, {} FROM {} WHERE {} IS NOT NULL").format(
-        quoted(key),
-        compose.SQL("{}::text").format(compose.Identifier(tenant)) if tenant else compose.SQL("''"),
-        compose.Identifier(vector),
-        quoted(table),
-        compose.Identifier(vector),
+    assert table.vector is not None  # callers look for it
+    statement = compose.SQL("SELECT ({})::text, {}, {} FROM {} WHERE {} IS NOT NULL AND ({})").format(
+        quoted(row_key(table.primary_key)),
+        compose.SQL("{}::text").format(compose.Identifier(table.tenant)) if table.tenant else compose.SQL("''"),
+        compose.Identifier(table.vector),
+        quoted(table.name),
+        compose.Identifier(table.vector),
+        quoted(table.searchable or "true"),
     )
     keys: list[str] = []
     tenants: list[str] = []
@@ -82,8 +85,8 @@ def fetch_vectors(connection: Connection, *, table: str, key: str, tenant: str |
             payloads.append(row[2])
             size_bytes += len(row[2])
             if size_bytes > BYTES_LIMIT:
-                raise NotMeasurable(f"the vectors of {table} need more than {BYTES_LIMIT >> 30} GiB of memory")
-    return Vectors(keys=np.array(keys), tenants=np.array(tenants), values=parse_payloads(payloads, table))
+                raise NotMeasurable(f"the vectors of {table.name} need more than {BYTES_LIMIT >> 30} GiB of memory")
+    return Vectors(keys=np.array(keys), tenants=np.array(tenants), values=parse_payloads(payloads, table.name))
 
 
 def parse_payloads(payloads: Sequence[bytes], table: str) -> npt.NDArray[np.float32]:

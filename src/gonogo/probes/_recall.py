@@ -10,7 +10,6 @@ import psycopg
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
-from gonogo.pg.catalog import row_key
 from gonogo.pg.replay import returned_keys, send, transaction_like, with_vector
 from gonogo.pg.sessions import session
 from gonogo.pg.sql import query as own_query
@@ -92,8 +91,11 @@ def _see_that_all_is_searched(
 ) -> None:
     """Raise NotMeasurable where the search leaves rows out by itself, as one without deleted rows does.
 
-    Such a row is not found by its own vector either, without any index. What an index misses is.
+    Such a row is not found by its own vector either, without any index. What an index misses is. Where the stack file
+    says which rows there are to find, each of them has to be.
     """
+    if table.searchable is not None:
+        return
     worst = sorted(compared, key=lambda one: one.recall)
     missed = [(one, key) for one in worst for key in one.missed][:MISSED_ROWS_TRIED]
     for one, key in missed:
@@ -104,7 +106,7 @@ def _see_that_all_is_searched(
         if key not in _replayed(context, table, [itself], setting=WITHOUT_INDEX)[0]:
             raise NotMeasurable(
                 f"the search leaves rows of {table.name} out (row {key} is not found by its own vector, without an"
-                " index either), so the nearest of all rows are not what it has to find"
+                " index either); which ones it looks among, `searchable:` of the table says in the stack file"
             )
 
 
@@ -115,16 +117,9 @@ def _vector(captured: Captured) -> Floats:
 
 
 def _stored(context: Context, table: TableFacts) -> Vectors:
-    assert table.vector is not None  # key_column has looked
     try:
         with session(context.stack.postgres().dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
-            return fetch_vectors(
-                connection,
-                table=table.name,
-                key=row_key(table.primary_key),
-                tenant=table.tenant,
-                vector=table.vector,
-            )
+            return fetch_vectors(connection, table)
     except psycopg.Error as error:
         raise NotMeasurable(f"the stored vectors could not be read: {error}") from error
 

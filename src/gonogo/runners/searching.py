@@ -12,7 +12,6 @@ from psycopg import sql as compose
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
-from gonogo.pg.catalog import row_key
 from gonogo.pg.plans import walk
 from gonogo.pg.replay import returned_keys, send, transaction_like, with_vector
 from gonogo.pg.sessions import session
@@ -70,9 +69,7 @@ def sample_of(
     if table.vector is None or len(table.primary_key) != 1:
         raise NotMeasurable(f"{table.name} has no vector column, or no primary key of one column")
     with session(server.dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
-        stored = fetch_vectors(
-            connection, table=table.name, key=row_key(table.primary_key), tenant=table.tenant, vector=table.vector
-        )
+        stored = fetch_vectors(connection, table)
     own = stored.of_tenant(tenant) if table.tenant else stored
     if not len(own):
         raise NotMeasurable(f"tenant {tenant} has no vectors")

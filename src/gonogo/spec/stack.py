@@ -28,6 +28,7 @@ class TableSpec(Spec):
 
     tenant: str | None = None
     vector: str | None = None
+    searchable: str | None = None  # SQL: the rows that a search may find, where it does not look among all of them
     document: str | None = None  # the column that holds the id the application answers with
     indexes: tuple[tuple[str, ...], ...] = ()  # columns that indexes must begin with, in this order
 
