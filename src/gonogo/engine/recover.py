@@ -12,6 +12,7 @@ from gonogo.stacks.cleanup import kill_marked, leftovers
 from gonogo.stacks.undo import UNDOS
 
 FAULT_PREFIX = "fault:"  # the kind of a fault's undo record: fault:<name>
+OUTLIVING = ("server_settings",)  # no fault, but it stays with a server that goes on without the run
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Recovery:
 
 
 def heal() -> Recovery:
-    """Undo the faults of dead runs."""
+    """Undo the faults of dead runs, and what they changed on servers that go on."""
     return _recover(_heal_run)
 
 
@@ -52,14 +53,21 @@ def _heal_run(run: PastRun, found: Recovery) -> bool:
     faults = [record for record in run.open_records() if record.kind.startswith(FAULT_PREFIX)]
     for record in faults:
         _undo(run, record, found, lambda one: FAULTS.load(one.kind.removeprefix(FAULT_PREFIX)).undo(None, one.data))
+    for record in run.open_records():
+        if record.kind in OUTLIVING:
+            _undo_kind(run, record, found)
     return not run.open_records()
+
+
+def _undo_kind(run: PastRun, record: UndoRecord, found: Recovery) -> None:
+    _undo(run, record, found, lambda one: UNDOS.load(one.kind).undo(one.data))
 
 
 def _clean_run(run: PastRun, found: Recovery) -> bool:
     _heal_run(run, found)
     for record in run.open_records():
-        if not record.kind.startswith(FAULT_PREFIX):
-            _undo(run, record, found, lambda one: UNDOS.load(one.kind).undo(one.data))
+        if not record.kind.startswith((FAULT_PREFIX, *OUTLIVING)):  # those were tried just now
+            _undo_kind(run, record, found)
     identity = run.identity
     scratch = Path(identity.scratch)
     kill_marked(identity.run_id, scratch)  # also where the journal was cut before it named them

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -15,11 +16,26 @@ from psycopg.rows import TupleRow
 
 Connection = psycopg.Connection[TupleRow]
 CONNECT_TIMEOUT_SECONDS = 5
+GRACE_SECONDS = 5.0  # the server ends a statement itself; only one that is frozen needs longer
+
+
+class Watched(psycopg.Connection[TupleRow]):
+    """A session that knows since when it has been waiting for its server."""
+
+    waiting_since: float | None = None  # on the monotonic clock
+
+    def wait(self, *args: Any, **options: Any) -> Any:
+        """As the driver does, which calls this for every answer of the server."""
+        self.waiting_since = time.monotonic()
+        try:
+            return super().wait(*args, **options)
+        finally:
+            self.waiting_since = None
 
 
 def connect(
     dsn: str, *, timeout_seconds: float = 30.0, autocommit: bool = True, guarded: bool = True, **settings: Any
-) -> Connection:
+) -> Watched:
     """Open a session whose statements end after `timeout_seconds`. `settings` are server settings for the session.
 
     Unguarded, the session keeps the timeouts that the server gives to everybody of this role: for looking at them.
@@ -30,7 +46,7 @@ def connect(
     options = [str(given)] if given else []
     options += [f"-c statement_timeout={milliseconds}", "-c lock_timeout=5000"] if guarded else []
     options += [f"-c {name}={value}" for name, value in settings.items()]
-    connection = psycopg.connect(
+    connection = Watched.connect(
         dsn, autocommit=autocommit, connect_timeout=CONNECT_TIMEOUT_SECONDS, options=" ".join(options)
     )
     connection.prepare_threshold = None  # a server-side plan of ours must not outlive DDL or a pooler
@@ -42,17 +58,29 @@ def session(dsn: str, *, timeout_seconds: float = 30.0, guarded: bool = True, **
     """A session that is closed at the end, and whose socket is shut down when the server is frozen.
 
     Server-side timeouts do not fire on a stopped server and the kernel keeps acknowledging, so only our own end can
-    give up: after `timeout_seconds` + 5 s the socket is shut down and the waiting call raises OperationalError.
+    give up: after `timeout_seconds` + 5 s without an answer the socket is shut down and the waiting call raises
+    OperationalError. That is for each statement: a session may last as long as its work.
     """
     connection = connect(dsn, timeout_seconds=timeout_seconds, guarded=guarded, **settings)
-    watchdog = threading.Timer(timeout_seconds + CONNECT_TIMEOUT_SECONDS, shut_down, [connection])
-    watchdog.daemon = True
-    watchdog.start()
+    ended = threading.Event()
+    limit = timeout_seconds + GRACE_SECONDS
+    threading.Thread(target=_watch, args=(connection, limit, ended), name="watchdog", daemon=True).start()
     try:
         yield connection
     finally:
-        watchdog.cancel()
+        ended.set()
         connection.close()
+
+
+def _watch(connection: Watched, limit_seconds: float, ended: threading.Event) -> None:
+    """Shut a session down that has been waiting for one answer longer than the limit; ends with it."""
+    left = limit_seconds
+    while not ended.wait(left):
+        since = connection.waiting_since
+        left = limit_seconds if since is None else since + limit_seconds - time.monotonic()
+        if left <= 0:
+            shut_down(connection)
+            return
 
 
 def shut_down(connection: Connection) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+import psycopg
 from psycopg import sql as compose
+from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
-from gonogo.pg.sessions import Connection
+from gonogo.pg.sessions import Connection, session
 from gonogo.pg.sql import query
 
 EVERYTHING = {"log_min_duration_statement": "0", "log_parameter_max_length": "-1"}
 RELOAD_SECONDS = 5.0
+RESTORE_SECONDS = 20.0
 SETTLE_SECONDS = 0.05  # our own session may hear of a reload before the application's do
 POLL_SECONDS = 0.005
 READ_BYTES = 8 * 2**20
@@ -41,7 +44,7 @@ def statements_logged(connection: Connection, deadline: Deadline) -> Iterator[No
     """While it lasts, the server logs every statement with its whole parameters. What was set before comes back.
 
     Needs a superuser's session, unless the server does so anyway: then nothing is set at all. Raises psycopg.Error,
-    DeadlineExceeded, NotMeasurable where it would have to change a server that is only read.
+    DeadlineExceeded, NotMeasurable where it would have to change a server that is only read, or could not put it back.
     """
     names = list(EVERYTHING)
     wanted = {"names": names, "values": list(EVERYTHING.values())}
@@ -54,7 +57,7 @@ def statements_logged(connection: Connection, deadline: Deadline) -> Iterator[No
         yield
         return
     _refuse_read_only(connection)
-    before = overridden(connection)
+    before, dsn = overridden(connection), _dsn(connection)
     try:
         for name, value in EVERYTHING.items():
             connection.execute(_set(name, value))
@@ -64,7 +67,25 @@ def statements_logged(connection: Connection, deadline: Deadline) -> Iterator[No
         deadline.sleep(SETTLE_SECONDS)
         yield
     finally:
-        restore_logging(connection, before)
+        _put_back(connection, dsn, before)
+
+
+def _dsn(connection: Connection) -> str:
+    """How to reach the same server again, password included."""
+    return make_conninfo("", **{**connection.info.get_parameters(), "password": connection.info.password or None})
+
+
+def _put_back(connection: Connection, dsn: str, before: dict[str, str]) -> None:
+    """Over a new session where the old one died meanwhile. Raises NotMeasurable: people must know what stays."""
+    with suppress(psycopg.Error):
+        return restore_logging(connection, before)
+    try:
+        with session(dsn, timeout_seconds=RESTORE_SECONDS) as another:
+            restore_logging(another, before)
+    except psycopg.Error as error:
+        stays = ", ".join(f"{name} = {value}" for name, value in EVERYTHING.items())
+        reason = error.diag.message_primary or error
+        raise NotMeasurable(f"the server's log settings were not put back ({stays} may stay): {reason}") from error
 
 
 def _refuse_read_only(connection: Connection) -> None:

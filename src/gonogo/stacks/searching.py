@@ -90,8 +90,8 @@ def _noted(context: Context, server: PostgresServer, connection: Connection) -> 
     try:
         yield
     finally:
-        with suppress(psycopg.Error):
-            if overridden(connection) == before:
+        with suppress(psycopg.Error), session(server.dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as another:
+            if overridden(another) == before:  # seen over a new session: the capture's own may have died
                 context.run.undone(record)
 
 

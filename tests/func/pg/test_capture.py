@@ -10,6 +10,7 @@ import pytest
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
+from gonogo.pg import statements
 from gonogo.pg.capture import capture
 from gonogo.pg.replay import returned_keys, send, transaction_like, with_vector
 from gonogo.pg.sessions import Connection, session
@@ -90,6 +91,36 @@ def test_what_was_set_before_comes_back(admin: Connection) -> None:
     with pytest.raises(ZeroDivisionError), statements_logged(admin, Deadline.after(30)):
         raise ZeroDivisionError
     assert overridden(admin) == []
+
+
+def ended(connection: Connection, reference_stack: Any) -> None:
+    """The server ends a session, as a restart or a watchdog would."""
+    with session(reference_stack.stack.postgres().dsn(Role.ADMIN)) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
+
+
+def test_what_was_set_comes_back_although_the_session_died(reference_stack: Any) -> None:
+    dsn = reference_stack.stack.postgres().dsn(Role.ADMIN)
+    with session(dsn) as connection, statements_logged(connection, Deadline.after(30)):
+        ended(connection, reference_stack)
+    with session(dsn) as connection:
+        assert overridden(connection) == []
+
+
+def test_what_stays_set_is_told(reference_stack: Any, admin: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(*_: Any, **__: Any) -> Any:
+        raise psycopg.OperationalError("no route to the server")
+
+    monkeypatch.setattr(statements, "session", unreachable)
+    try:
+        with (
+            session(reference_stack.stack.postgres().dsn(Role.ADMIN)) as connection,
+            pytest.raises(NotMeasurable, match=r"log_min_duration_statement = 0.* may stay.*: no route to the server"),
+            statements_logged(connection, Deadline.after(30)),
+        ):
+            ended(connection, reference_stack)
+    finally:
+        statements.restore_logging(admin, {})
 
 
 def test_a_captured_search_gives_the_same_rows_when_it_is_sent_again(
