@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from gonogo.core.deadline import Deadline, Interruption
 from gonogo.core.errors import DeadlineExceeded, Interrupted, NotMeasurable
 from gonogo.core.event import HarnessFailed, ItemFinished, ItemStarted
-from gonogo.core.outcome import Effect
+from gonogo.core.outcome import Effect, Kind
 from gonogo.core.plan import Plan, PlanItem
 from gonogo.engine.cpu import SAMPLE_SECONDS, CpuMeter, Sample, contention
 from gonogo.rundir.directory import RunDirectory
 
 READERS = 4  # checks that only read run this many at a time
 QUIET = "quiet_host"  # an item that uses it measures times, and runs alone even where it only reads
+TIMED = (Kind.LOAD, Kind.CHAOS, Kind.DRILL)  # these measure times, whatever they use
 POLL_S = 0.2
 SHORTEST_SECONDS = 2 * SAMPLE_SECONDS  # in less the host's clock ticks too rarely
 SAMPLES_KEPT = 64
@@ -48,6 +49,7 @@ class Executor:
         self._runner = runner
         self._locks: dict[str, threading.Lock] = {}
         self._abandoned = False  # an item that changes things goes on against all limits: nothing may run beside it
+        self._given_up: list[threading.Thread] = []  # of items that only read: they may go on computing
         self._samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self.busy_seconds = 0.0  # wall time in which at least one item ran
 
@@ -89,7 +91,7 @@ class Executor:
     def _recorded(self, item: PlanItem) -> None:
         self._directory.append(ItemStarted(id=item.id))
         before, began = self._meter.sample(), time.monotonic()
-        ending = self._bounded(item)
+        ending = self._not_alone(item) or self._bounded(item)
         seconds, after = time.monotonic() - began, self._meter.sample()
         self._directory.append(
             ItemFinished(
@@ -102,6 +104,16 @@ class Executor:
                 traceback=ending.traceback,
             )
         )
+
+    def _not_alone(self, item: PlanItem) -> Ending | None:
+        """Why times cannot be measured now: what a given-up item computes counts as our own, not as the host's."""
+        if item.kind not in TIMED and QUIET not in item.uses:
+            return None
+        beside = [thread.name for thread in self._given_up if thread.is_alive()]
+        if not beside:
+            return None
+        reason = f"it measures times, and {', '.join(beside)}, which was given up, still runs beside it"
+        return Ending(unmeasurable=reason, cause="not_measurable")
 
     def _contention(self, before: Sample, after: Sample) -> float | None:
         """Of the item's own time; one too short to tell shares that of what came just before it."""
@@ -124,7 +136,9 @@ class Executor:
         if endings:
             return endings[0]
         reason = f"still running {grace:.0f} s after it had to end (time limit {item.time_limit_s:.0f} s)"
-        if item.effects is not Effect.READ:
+        if item.effects is Effect.READ:
+            self._given_up.append(thread)
+        else:
             self._abandoned = True
             self._directory.append(HarnessFailed(reason=f"{item.id} is {reason}: nothing was run beside it any more"))
         return Ending(unmeasurable=reason, cause="time_limit", traceback=_where(thread))

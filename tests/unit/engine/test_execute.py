@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,9 +22,11 @@ from gonogo.engine.execute import Executor
 from gonogo.rundir.directory import RunDirectory, read_events
 
 
-def item(identifier: str, effects: Effect, time_limit_s: float = 30.0) -> PlanItem:
+def item(
+    identifier: str, effects: Effect, time_limit_s: float = 30.0, *, kind: Kind = Kind.CHECK, uses: tuple[str, ...] = ()
+) -> PlanItem:
     return PlanItem(
-        id=identifier, kind=Kind.CHAOS, title="t", area=Area.API, severity=Severity.HIGH, gating=True,
+        id=identifier, kind=kind, uses=uses, title="t", area=Area.API, severity=Severity.HIGH, gating=True,
         source=Source(file="f", line=1), effects=effects, expectations=(), time_limit_s=time_limit_s,
     )  # fmt: skip
 
@@ -63,6 +66,41 @@ def test_nothing_runs_beside_one_that_breaks_things_and_does_not_end(
 def test_one_that_only_reads_and_does_not_end_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     began, well, failures = ran(tmp_path / "run", item("hangs", Effect.READ, 0.1), monkeypatch)
     assert (began, well, failures) == (["hangs", "next", "last"], ["next", "last"], [])
+
+
+@pytest.mark.parametrize(
+    "timed",
+    [
+        item("timed", Effect.READ, uses=("quiet_host",)),
+        item("timed", Effect.WRITE, kind=Kind.LOAD),
+        item("timed", Effect.DISRUPTIVE, kind=Kind.CHAOS),
+        item("timed", Effect.WRITE, kind=Kind.DRILL),
+    ],
+    ids=lambda one: one.kind.value,
+)
+def test_times_are_not_measured_beside_one_that_was_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, timed: PlanItem
+) -> None:
+    """It may compute for ever, and counts as our own: a slow answer would be held against the stack."""
+    monkeypatch.setattr(execute, "GRACE_S", 0.1)
+    release, threads, done = threading.Event(), list[threading.Thread](), list[str]()
+
+    def runner(one: PlanItem, _deadline: Deadline) -> None:
+        done.append(one.id)
+        if one.id == "hangs":
+            threads.append(threading.current_thread())
+            release.wait(20)
+        elif one.id == "in between":
+            release.set()
+            threads[0].join(20)
+
+    meter: Any = SimpleNamespace(sample=lambda: Sample(0.0, 0.0, 0.0))
+    items = item("hangs", Effect.READ, 0.1), timed, item("in between", Effect.WRITE), replace(timed, id="later")
+    Executor(RunDirectory(tmp_path / "run", run_id="r"), meter, Interruption(), runner).run(Plan(items=items))
+    ended = {one.event.id: one.event for one in read_events(tmp_path / "run") if isinstance(one.event, ItemFinished)}
+    assert done == ["hangs", "in between", "later"]
+    assert "hangs, which was given up, still runs" in str(ended["timed"].unmeasurable)
+    assert ended["later"].unmeasurable is None
 
 
 def test_one_that_does_not_end_says_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
