@@ -67,21 +67,21 @@ def take_baseline(context: Context, source: PostgresServer) -> Baseline:
         return _without_vectors(context, source)
     table_key, table = vector_table(context)
     try:
-        fingerprint = fingerprint_of(source)
         asked, question = _answered_question(context, source, table_key, table)
         index = index_use(source, asked.captured, table)
         recalled = _recalled(context, source, asked, table)
         tables = list(context.facts.tables.values())
-        baseline = Baseline(
-            fingerprint=fingerprint,
-            question=question,
-            searched=Searched(table=table, captured=asked.captured, index=index, recalled=recalled),
-            visible=tuple(visible(source, asked.captured, tables, question.tenant)),
-        )
+        seen = tuple(visible(source, asked.captured, tables, question.tenant))
+        fingerprint = fingerprint_of(source)  # last: an application may write down what it was asked
     except psycopg.Error as error:
         raise NotMeasurable(f"the source could not be read before the disaster: {error}") from error
     keep_fingerprint(context, "source", fingerprint)
-    return baseline
+    return Baseline(
+        fingerprint=fingerprint,
+        question=question,
+        searched=Searched(table=table, captured=asked.captured, index=index, recalled=recalled),
+        visible=seen,
+    )
 
 
 def _recalled(context: Context, source: PostgresServer, asked: Asked, table: TableFacts) -> Recalled:

@@ -227,7 +227,8 @@ def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[O
     evidence = keep_fingerprint(context, "restored", after)
     yield drill_report.restored_rows(baseline.fingerprint, after)
     later = fingerprint_of(drill.source, without_schemas=ours)
-    yield from restored.rows_and_objects(baseline.fingerprint, after, later, evidence)
+    vectors = baseline.searched.table.vector if baseline.searched else None
+    yield from restored.rows_and_objects(baseline.fingerprint, after, later, evidence, vectors=vectors)
     found = restored.search(target, baseline)
     yield from drill_report.recovery_times(drill, index_used=found.index_used)
     yield from found.observations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import psycopg
 
@@ -19,6 +19,8 @@ from gonogo.runners.searching import IndexUse, index_use, recalls, visible
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role
 
+DIFFER = "fingerprints_differ"
+TABLE = "table"  # the kind of difference that rows make
 READ_SECONDS = 600.0
 SHOWN = 5
 FEWEST_ACKNOWLEDGED = 20  # fewer writes say nothing about what is lost
@@ -27,25 +29,56 @@ RELATIONS = "SELECT oid, oid::regclass::text FROM pg_class WHERE relkind IN ('r'
 
 
 def rows_and_objects(
-    before: Fingerprint, after: Fingerprint, source_later: Fingerprint, evidence: str
+    before: Fingerprint, after: Fingerprint, source_later: Fingerprint, evidence: str, *, vectors: str | None = None
 ) -> Iterator[Observation]:
-    """Everything that is not as it was. What others changed on the source meanwhile cannot be told from a loss."""
-    moved = {difference.subject: str(difference) for difference in compare(before, source_later)}
-    differences = [one for one in compare(before, after) if one.subject not in moved]
+    """Everything that is not as it was. What others changed on the source meanwhile cannot be told from a loss.
+
+    Tables that others wrote to are named and left out, as long as none of them has the column of the `vectors`, others
+    are left, and no definition changed.
+    """
+    moved = compare(before, source_later)
+    subjects = {one.subject for one in moved}
+    differences = [one for one in compare(before, after) if one.subject not in subjects]
     settings = [one for one in differences if one.kind == SETTING]
     rest = [one for one in differences if one.kind != SETTING]
-    unsure = f"others changed the source during the drill: {_listed(list(moved.values()))}" if moved else ""
+    compared = _without_rows_of(before, moved)
+    unsure = bool(moved) and not _compared_in_part(before, compared, moved, vectors)
+    equal = f"{compared.rows} rows, {compared.things} things equal"
+    changed = f"others changed the source during the drill: {_listed([str(one) for one in moved])}"
     yield Observation(
-        name="fingerprints_differ",
+        name=DIFFER,
         value=None if unsure and not rest else len(rest),
         unit="count",
-        n=before.things,
+        n=compared.things,
         evidence=evidence,
-        detail=_listed([str(one) for one in rest]) or unsure or f"{before.rows} rows, {before.things} things equal",
+        detail=_listed([str(one) for one in rest]) or (changed if unsure else equal),
     )
+    if moved and not unsure:
+        yield from _not_compared(moved)
     yield Observation(name="differences", value=tuple(str(one) for one in rest), n=before.things, evidence=evidence)
     yield _settings_lost(len(before.objects.get(SETTING, {})), settings, evidence)
     yield _broken_indexes(before, after, rest)
+
+
+def _without_rows_of(before: Fingerprint, moved: Sequence[Difference]) -> Fingerprint:
+    names = {one.name for one in moved if one.kind == TABLE}
+    return replace(before, tables={name: one for name, one in before.tables.items() if name not in names})
+
+
+def _compared_in_part(
+    before: Fingerprint, compared: Fingerprint, moved: Sequence[Difference], vectors: str | None
+) -> bool:
+    """Whether what is left says something: a restore that is good but for its vectors is not good in part."""
+    with_vectors = {name for name, one in before.tables.items() if vectors in one.columns}
+    rows_alone = all(one.kind == TABLE for one in moved)
+    return rows_alone and bool(compared.tables) and with_vectors <= compared.tables.keys()
+
+
+def _not_compared(moved: Sequence[Difference]) -> Iterator[Observation]:
+    """Of what was written to during the drill nobody knows how it was when the backup began."""
+    for one in moved:
+        detail = f"it was written to meanwhile, not compared: {one.what}"
+        yield Observation(name=DIFFER, subject=one.name, value=None, not_applicable=True, detail=detail)
 
 
 def _settings_lost(there: int, differences: Sequence[Difference], evidence: str) -> Observation:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +20,13 @@ from gonogo.drills.pg_dump import PgDumpParameters
 from gonogo.engine.plan import resolved_expectations
 from gonogo.judge.expectations import judge_expectation
 from gonogo.pg.fingerprint import compare
+from gonogo.pg.sessions import session
+from gonogo.runners import baseline
 from gonogo.runners import drill as drill_runner
 from gonogo.runners.baseline import fingerprint_of
 from gonogo.runners.drill import check_disk_space, refuse_source, run_drill
 from gonogo.runners.drill_report import data_share, exposure
+from gonogo.stacks.searching import ask
 
 if TYPE_CHECKING:
     from tests.func.conftest import Kept, Running
@@ -91,6 +96,51 @@ def test_a_truncated_dump_is_not_restored_and_the_tool_says_why(reference_stack:
         Outcome.UNKNOWN,
     )
     assert leftovers(reference_stack) == []
+
+
+@contextmanager
+def beating(dsn: str) -> Iterator[None]:
+    """Something that writes a row ten times a second, whoever asks."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        with session(dsn) as connection:
+            while not ended.wait(0.1):
+                connection.execute("INSERT INTO heartbeat DEFAULT VALUES")
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def test_an_application_that_writes_down_what_it_is_asked_and_a_heartbeat_leave_the_rest_to_be_judged(
+    reference_stack: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn = reference_stack.stack.postgres().dsn()
+
+    def asking(*given: Any, **options: Any) -> Any:
+        answered = ask(*given, **options)
+        with session(dsn) as connection:
+            connection.execute("INSERT INTO query_log SELECT generate_series(1, %s)", [len(answered)])
+        return answered
+
+    monkeypatch.setattr(baseline, "ask", asking)
+    with session(dsn) as connection:
+        connection.execute("CREATE TABLE query_log (hit int)")
+        connection.execute("CREATE TABLE heartbeat (at timestamptz DEFAULT clock_timestamp())")
+    try:
+        with beating(dsn):
+            kept = drilled(reference_stack)
+    finally:
+        with session(dsn) as connection:
+            connection.execute("DROP TABLE query_log, heartbeat")
+    found = {entry.subject: entry.value for entry in kept.observations if entry.name == "fingerprints_differ"}
+    assert found == {"": 0, "public.heartbeat": None}
+    assert outcomes(reference_stack, kept)["fingerprints_differ"] is Outcome.PASS
 
 
 def test_an_unknown_defect_is_refused_with_what_there_is(reference_stack: Running) -> None:
