@@ -14,7 +14,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.load.running import RunningLoad, Sample, running_load
 from gonogo.pg.ledger import Ledger, LedgerCount, count
 from gonogo.pg.sessions import session
-from gonogo.runners.probing import Probers, streak
+from gonogo.runners.probing import Probers, lasting
 from gonogo.spec.contract import ContractSpec
 from gonogo.spec.verification import ChaosSpec, LoadSpec
 from gonogo.stacks.context import Context
@@ -83,21 +83,31 @@ class Beneath:
         )
 
     def good_since(self, instant: float) -> float | None:
-        """When the first of several consecutive right answers to requests sent after `instant` came."""
-        first = streak(self.probers.replies, after=instant, length=STREAK, good=lambda reply: bool(reply.correct))
+        """When the first of the right answers came that last since, to requests sent after `instant`."""
+        in_flight = self.probers.searching.instants  # before the replies: an answer may come in between
+        first = lasting(
+            self.probers.replies, in_flight, after=instant, length=STREAK, good=lambda reply: bool(reply.correct)
+        )
         return first.ended_at if first else None
 
     def ready_since(self, instant: float) -> float | None:
         """The same for readiness."""
-        first = streak(self.probers.readiness, after=instant, length=STREAK, good=lambda reply: reply.succeeded)
+        in_flight = self.probers.asking_ready.instants
+        first = lasting(
+            self.probers.readiness, in_flight, after=instant, length=STREAK, good=lambda reply: reply.succeeded
+        )
         return first.ended_at if first else None
 
     def is_ready_since(self, instant: float) -> bool:
-        """Whether readiness came back after `instant`; true where the contract has no such request."""
-        return not self.probers.readiness or self.ready_since(instant) is not None
+        """Whether readiness came back after `instant`; true where nobody can ask, or is let through to ask."""
+        states = [one for one in self.probers.readiness if not one.rate_limited]
+        return not states or self.ready_since(instant) is not None
 
     def recovered_at(self, instant: float) -> float | None:
-        """When everything worked again after `instant`: right answers in a row, and an acknowledged write."""
+        """When everything worked again after `instant`: right answers that last, and an acknowledged write.
+
+        What is in flight says nothing yet, so that this is final once the traffic was stopped.
+        """
         instants = [self.good_since(instant)]
         if self.ledger is not None:
             instants.append(self.ledger.first_acknowledged_after(instant))

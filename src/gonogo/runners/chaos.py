@@ -67,9 +67,11 @@ def run_chaos(
     story = Story(began_at=time.monotonic(), steady_checks=len(spec.steady_state))
     with Beneath(context, spec, load) as beneath:
         _break_and_heal(context, armed, story)
-        _await_recovery(context, beneath, story)
+        back = _await_recovery(context, beneath, story)
         story.unsteady = _steady_again(context, steady_state, story)
-        beneath.stop()
+        if back:  # what broke again since is waited for once more: a scenario does not end on it by chance
+            _await_recovery(context, beneath, story)
+        _end_traffic(beneath, story)
         story.ended_at = time.monotonic()
         context.draw(timeline(context, story, beneath))
         for observation in observations(story, beneath):
@@ -161,11 +163,12 @@ def _heal_leftovers(context: Context) -> None:
     _heal_all(context, leftovers[::-1])
 
 
-def _await_recovery(context: Context, beneath: Beneath, story: Story) -> None:
-    """Right answers in a row and an acknowledged write, all sent after healing began."""
+def _await_recovery(context: Context, beneath: Beneath, story: Story) -> bool:
+    """Right answers that last and an acknowledged write, all sent after healing began. Whether all came in time."""
     after = story.heal_began_at
     context.progress("waiting for right answers")
     limit = context.deadline.within(RECOVERY_SECONDS)
+    in_time = True
     try:
         limit.poll(
             lambda: beneath.recovered_at(after) is not None and beneath.is_ready_since(after),
@@ -174,7 +177,9 @@ def _await_recovery(context: Context, beneath: Beneath, story: Story) -> None:
         )
     except DeadlineExceeded:
         context.deadline.check("recovery")  # the item's own time is up: nothing can be said
+        in_time = False
     story.recovered_at, story.gave_up_at = beneath.recovered_at(after), time.monotonic()
+    return in_time
 
 
 def _steady_again(context: Context, steady_state: SteadyState, story: Story) -> str | None:
@@ -186,6 +191,15 @@ def _steady_again(context: Context, steady_state: SteadyState, story: Story) -> 
             return reason
         limit.sleep(STEADY_PAUSE_SECONDS)
     return None
+
+
+def _end_traffic(beneath: Beneath, story: Story) -> None:
+    """Only then has every request its answer, so that only then it is known since when everything works."""
+    watched_until = time.monotonic()
+    beneath.stop()
+    if story.recovered_at is not None:
+        story.recovered_at = beneath.recovered_at(story.heal_began_at)
+    story.gave_up_at = max(story.gave_up_at, story.recovered_at or watched_until)
 
 
 def _keep_ledger(context: Context, ledger: Ledger, count: LedgerCount) -> str:

@@ -6,8 +6,9 @@ import http
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -54,12 +55,35 @@ class Reply:
         return self.status == http.HTTPStatus.TOO_MANY_REQUESTS
 
 
+class InFlight:
+    """When the requests were sent that have no answer so far."""
+
+    def __init__(self) -> None:
+        self._sent: dict[object, float] = {}
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Around a request, and around keeping its reply: at no instant is it in neither place."""
+        key = object()
+        self._sent[key] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._sent[key]
+
+    @property
+    def instants(self) -> tuple[float, ...]:
+        """Monotonic seconds, one for each of them."""
+        return tuple(self._sent.values())
+
+
 class Probers:
     """Ask at a fixed pace until told to stop. A context manager; `stop` ends them earlier."""
 
     def __init__(self, application: Application, questions: Sequence[Question]) -> None:
         self.replies: list[Reply] = []
         self.readiness: list[Reply] = []
+        self.searching, self.asking_ready = InFlight(), InFlight()
         self.questions = known_answers(application, questions)
         self._application = application
         self._stopping = threading.Event()
@@ -103,11 +127,13 @@ class Probers:
         return 1 + number // len(self.questions) % MOST_MORE if cached else 0
 
     def _search(self, question: Question, more: int) -> None:
-        self.replies.append(ask(self._application, question, more))
+        with self.searching.one():
+            self.replies.append(ask(self._application, question, more))
 
     def _ask_ready(self) -> None:
-        answer = self._application.call("ready", patient=False, timeout_seconds=READY_SECONDS)
-        self.readiness.append(_reply(answer, correct=True if answer.ok else None))
+        with self.asking_ready.one():
+            answer = self._application.call("ready", patient=False, timeout_seconds=READY_SECONDS)
+            self.readiness.append(_reply(answer, correct=True if answer.ok else None))
 
 
 def ask(application: Application, question: Question, more: int = 0) -> Reply:
@@ -142,16 +168,34 @@ def known_answers(application: Application, questions: Sequence[Question]) -> tu
     return good
 
 
-def streak(replies: Iterable[Reply], *, after: float, length: int, good: Callable[[Reply], bool]) -> Reply | None:
-    """The first reply of `length` consecutive good ones, in the order in which they were sent after an instant."""
+def lasting(
+    replies: Iterable[Reply], in_flight: Collection[float], *, after: float, length: int, good: Callable[[Reply], bool]
+) -> Reply | None:
+    """The first of the good replies to what was sent since the last bad one, and after an instant; None so far.
+
+    There must be `length` of them. `in_flight` (monotonic seconds, looked at before the replies) are requests without
+    an answer: while one of them hangs, nothing lasts.
+    """
     run: list[Reply] = []
     for reply in sorted(replies, key=lambda one: one.sent_at):
         if reply.sent_at < after or reply.rate_limited:
             continue
-        run = [*run, reply] if good(reply) else []
-        if len(run) == length:
-            return run[0]
-    return None
+        if good(reply):
+            run.append(reply)
+        else:
+            run.clear()
+    if len(run) < length or _hangs(run, [one for one in in_flight if one >= after], length):
+        return None
+    return run[0]
+
+
+def _hangs(run: Sequence[Reply], in_flight: Sequence[float], length: int) -> bool:
+    """Whether a request belongs among the first `length`, or was overtaken and waits longer than any of the others."""
+    oldest = min(in_flight, default=time.monotonic())
+    slowest_seconds = max(one.seconds for one in run)
+    return oldest < run[length - 1].sent_at or (
+        oldest < run[-1].sent_at and time.monotonic() - oldest > slowest_seconds
+    )
 
 
 def _reply(answer: Answer, *, correct: bool | None = None, detail: str = "") -> Reply:

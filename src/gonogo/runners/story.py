@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gonogo.core.observation import Mark, Observation, Series, Span, Timeline
@@ -15,6 +15,7 @@ from gonogo.runners.probing import Reply
 from gonogo.stacks.context import Context
 
 BIN_SECONDS = 0.1  # of the plotted counts
+SHORTLY_SECONDS = 3.0  # before the fault: so long a question for readiness may take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,11 +36,16 @@ class Story:
     broken: list[Broken] = field(default_factory=list)
     heal_began_at: float = 0.0
     healed_at: float = 0.0
-    recovered_at: float | None = None
+    recovered_at: float | None = None  # since when everything works, as known when all requests were answered
     gave_up_at: float = 0.0  # until when recovery was waited for
     ended_at: float = 0.0
     steady_checks: int = 0  # how many checks the steady state is made of; without any nothing is said of it
     unsteady: str | None = None  # why the steady state was not reached again
+
+    @property
+    def touched_at(self) -> float:
+        """When the first fault began to be injected: until then all was well."""
+        return min(one.began_at for one in self.broken)
 
     @property
     def broke_at(self) -> float:
@@ -128,24 +134,41 @@ def _of_errors(meanwhile: list[Reply]) -> Iterator[Observation]:
 
 def _of_readiness(story: Story, beneath: Beneath) -> Iterator[Observation]:
     """Where readiness never changed, the value is how long that was watched: a lower bound."""
-    states = sorted(beneath.probers.readiness, key=lambda one: one.ended_at)
+    states = sorted(
+        (one for one in beneath.probers.readiness if not one.rate_limited), key=lambda one: one.ended_at
+    )  # fmt: skip
     if not states:
         has_none, reason = absent(beneath.contract, "ready")
+        if beneath.probers.readiness:
+            reason = "the service refused every question for readiness for asking too often"
         for name in ("readiness_red_after", "readiness_green_after"):
             yield Observation(name=name, value=None, unit="s", n=0, not_applicable=has_none, detail=reason)
         return
-    red = next((one for one in states if one.sent_at >= story.broke_at and not one.succeeded), None)
-    red = red if red and red.ended_at <= story.healed_at else None
-    yield Observation(
-        name="readiness_red_after", value=(red.ended_at if red else story.heal_began_at) - story.broke_at, unit="s",
-        n=len(states), load_sensitive=red is not None, lower_bound=red is None,
-        detail=f"answered {red.status or red.detail}" if red else "it called itself ready all the time",
-    )  # fmt: skip
+    yield _red_after(story, states)
     green = beneath.ready_since(story.heal_began_at)
     yield Observation(
         name="readiness_green_after", value=max(0.0, (green or story.gave_up_at) - story.healed_at), unit="s",
         n=len(states), load_sensitive=green is not None, lower_bound=green is None,
         detail="" if green else "it did not call itself ready again",
+    )  # fmt: skip
+
+
+def _red_after(story: Story, states: Sequence[Reply]) -> Observation:
+    """Only what was green just before the fault, and was asked during it, can have gone red by it."""
+    last = next((one for one in reversed(states) if one.ended_at <= story.touched_at), None)
+    missing = ""
+    if last is None or not last.succeeded or last.ended_at < story.touched_at - SHORTLY_SECONDS:
+        missing = f"it did not call itself ready within {SHORTLY_SECONDS:.0f} s before the fault"
+    elif not any(story.broke_at <= one.sent_at <= story.healed_at for one in states):
+        missing = "no question for readiness was let through during the fault"
+    if missing:
+        return Observation(name="readiness_red_after", value=None, unit="s", n=0, detail=missing)
+    red = next((one for one in states if one.sent_at >= story.broke_at and not one.succeeded), None)
+    red = red if red and red.ended_at <= story.healed_at else None
+    return Observation(
+        name="readiness_red_after", value=(red.ended_at if red else story.heal_began_at) - story.broke_at, unit="s",
+        n=len(states), load_sensitive=red is not None, lower_bound=red is None,
+        detail=f"answered {red.status or red.detail}" if red else "it called itself ready all the time",
     )  # fmt: skip
 
 

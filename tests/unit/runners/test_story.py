@@ -9,7 +9,7 @@ import pytest
 
 from gonogo.core.observation import Observation
 from gonogo.runners.beneath import Beneath
-from gonogo.runners.probing import Reply, streak
+from gonogo.runners.probing import InFlight, Reply
 from gonogo.runners.story import Broken, Story, observations
 from gonogo.spec.contract import ContractSpec
 
@@ -43,7 +43,9 @@ def observed(
     beneath = Beneath.__new__(Beneath)
     spec = SimpleNamespace(contract=ContractSpec(without=without))
     beneath._context = SimpleNamespace(stack=SimpleNamespace(spec=spec))  # type: ignore[assignment]
-    beneath.probers = SimpleNamespace(replies=replies, readiness=readiness or [], questions=())  # type: ignore[assignment]
+    beneath.probers = SimpleNamespace(  # type: ignore[assignment]
+        replies=replies, readiness=readiness or [], questions=(), asking_ready=InFlight()
+    )  # fmt: skip
     beneath.ledger, beneath.samples = None, ()
     return {one.name: one for one in observations(told, beneath)}
 
@@ -56,8 +58,8 @@ def test_a_success_without_the_known_document_is_a_wrong_answer() -> None:
 
 
 def test_errors_are_clear_or_not_and_a_rate_limit_is_neither() -> None:
-    limited = Reply(sent_at=12.0, ended_at=12.1, status=429, clear=True)
-    seen = observed(story(), [refused(11), refused(12, clear=False), refused(13, status=None, clear=False), limited])
+    replies = [refused(11), refused(12, clear=False), refused(13, status=None, clear=False), limited(12)]
+    seen = observed(story(), replies)
 
     assert (seen["unclear_errors"].value, seen["unclear_errors"].n) == (2, 3)
     assert "1 times timeout" in seen["unclear_errors"].detail
@@ -108,23 +110,35 @@ def test_what_never_comes_back_is_no_matter_of_a_busy_host() -> None:
     assert sensitive == {"slowest_answer"}
 
 
-def test_one_lucky_answer_is_no_recovery() -> None:
-    replies = [right(1), right(2), refused(3), right(4), right(5), right(6)]
-
-    first = streak(replies, after=0.0, length=3, good=lambda reply: bool(reply.correct))
-
-    assert first == right(4)
-    assert streak(replies, after=4.5, length=3, good=lambda reply: bool(reply.correct)) is None
+def limited(at: float) -> Reply:
+    return Reply(sent_at=at, ended_at=at + 0.01, status=429)
 
 
-def test_a_wrong_answer_ends_a_streak_and_a_rate_limit_does_not() -> None:
-    limited = Reply(sent_at=1.5, ended_at=1.6, status=429)
+def test_a_rate_limit_is_neither_green_nor_red() -> None:
+    states = [ready(9), limited(11), refused(12), limited(17), *(ready(18 + step / 2) for step in range(5))]
+    seen = observed(story(gave_up_at=25.0), [right(9)], [*states, limited(24)])
 
-    def good(reply: Reply) -> bool:
-        return bool(reply.correct)
+    assert seen["readiness_red_after"].value == pytest.approx(2.01)
+    assert seen["readiness_green_after"].value == pytest.approx(2.01)
+    assert seen["readiness_red_after"].n == 7
 
-    assert streak([right(1), limited, right(2)], after=0.0, length=2, good=good) == right(1)
-    assert streak([right(1), wrong(1.5), right(2)], after=0.0, length=2, good=good) is None
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        [limited(9), limited(11)],
+        [ready(9), limited(11)],
+        [limited(9), refused(11)],
+        [refused(9), refused(11)],
+        [ready(2), refused(11)],
+    ],
+    ids=["only refused", "refused meanwhile", "refused before", "red before", "green long before"],
+)
+def test_readiness_that_was_not_seen_green_and_then_asked_did_not_go_red(states: list[Reply]) -> None:
+    seen = observed(story(), [right(9)], states)["readiness_red_after"]
+
+    assert (seen.value, seen.n, seen.not_applicable) == (None, 0, False)
+    assert seen.detail
 
 
 def test_what_was_never_reached_is_known_only_from_below() -> None:
