@@ -103,6 +103,7 @@ class FaultInjected(Event):
     id: str
     fault: str
     proof: str
+    number: int = 1  # which of the scenario's faults: two may have the same name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,7 @@ class FaultHealed(Event):
     id: str
     fault: str
     proof: str
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +123,7 @@ class FaultUnhealed(Event):
     id: str
     fault: str
     reason: str
+    number: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import NamedTuple
 
 from gonogo.core.event import (
     FaultHealed,
@@ -35,12 +36,20 @@ class ItemLog:
     timeline: Timeline = field(default_factory=Timeline)
 
 
+class OpenFault(NamedTuple):
+    """A fault of an item; `number` tells it from others of its name."""
+
+    item: str
+    fault: str
+    number: int
+
+
 @dataclass(slots=True)
 class RunLog:
     """The events of a run, sorted by item."""
 
     items: dict[str, ItemLog] = field(default_factory=lambda: defaultdict(ItemLog))
-    open_faults: dict[tuple[str, str], str] = field(default_factory=dict)
+    open_faults: dict[OpenFault, str] = field(default_factory=dict)  # and why it is open
 
 
 def sort_events(events: Iterable[Logged]) -> RunLog:
@@ -57,12 +66,12 @@ def sort_events(events: Iterable[Logged]) -> RunLog:
                 log.items[item].timeline = timeline
             case ItemFinished(id=item) as finished:
                 log.items[item].finished = finished
-            case FaultInjected(id=item, fault=fault):
-                log.open_faults[item, fault] = "not healed before the run ended"
-            case FaultUnhealed(id=item, fault=fault, reason=reason):
-                log.open_faults[item, fault] = reason
-            case FaultHealed(id=item, fault=fault):
-                log.open_faults.pop((item, fault), None)
+            case FaultInjected(id=item, fault=fault, number=number):
+                log.open_faults[OpenFault(item, fault, number)] = "not healed before the run ended"
+            case FaultUnhealed(id=item, fault=fault, number=number, reason=reason):
+                log.open_faults[OpenFault(item, fault, number)] = reason
+            case FaultHealed(id=item, fault=fault, number=number):
+                log.open_faults.pop(OpenFault(item, fault, number), None)
             case _:
                 pass
     return log

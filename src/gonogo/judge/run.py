@@ -37,7 +37,7 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
     log = sort_events(events)
     items = plan.items if policy is None else tuple(_regated(item, policy) for item in plan.items)
     findings = tuple(judge_item(item, log.items[item.id], used, instant) for item in items)
-    unhealed = tuple(f"{item}: {fault}: {reason}" for (item, fault), reason in log.open_faults.items())
+    unhealed = tuple(f"{one.item}: {one.fault}: {reason}" for one, reason in log.open_faults.items())
     errors = _harness_errors(events, planned=plan_json is not None)
     stale_after = datetime.fromisoformat(context.as_of) + timedelta(seconds=used.max_age_s or DEFAULT_VALIDITY_S)
     stopped = _stopped(events) or _too_old(instant, stale_after)

@@ -47,6 +47,15 @@ class Armed:
     parameters: FaultParameters
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """A fault that is in effect; `number` tells it from others of its name in the same scenario."""
+
+    name: str
+    number: int
+    injected: Injected
+
+
 def run_chaos(
     context: Context,
     spec: ChaosSpec,
@@ -100,23 +109,23 @@ def arm(spec: ChaosSpec, changes: Mapping[str, Mapping[str, Any]]) -> tuple[Arme
 
 def _break_and_heal(context: Context, armed: Sequence[Armed], story: Story) -> None:
     """Inject one fault after the other, hold the last one's time, heal in reverse order."""
-    injected: list[tuple[str, Injected]] = []
+    landed: list[Landed] = []
     try:
-        for one in armed:
+        for number, one in enumerate(armed, 1):
             context.deadline.sleep(one.parameters.after)
             context.deadline.check(f"{one.name} is injected")
-            injected.append((one.name, _inject(context, one, story)))
+            landed.append(Landed(name=one.name, number=number, injected=_inject(context, one, number, story)))
         context.deadline.sleep(max(one.parameters.hold for one in armed))
         context.deadline.check("the fault is held")
     finally:
         story.heal_began_at = time.monotonic()
         try:
-            _heal_all(context, injected)
+            _heal_all(context, landed)
         finally:
             story.healed_at = time.monotonic()
 
 
-def _inject(context: Context, one: Armed, story: Story) -> Injected:
+def _inject(context: Context, one: Armed, number: int, story: Story) -> Injected:
     context.progress(f"injecting {one.name}")
     began_at = time.monotonic()
     try:
@@ -124,42 +133,48 @@ def _inject(context: Context, one: Armed, story: Story) -> Injected:
     except FaultDidNotLand as error:
         raise NotMeasurable(f"{one.name} did not land: {error}") from error
     except FaultDidNotHeal as error:
-        _tell_unhealed(context, one.name, error)
+        _tell_unhealed(context, one.name, number, error)
         raise NotMeasurable(f"{one.name} could not be undone: {error}") from error
     landed_at = time.monotonic()
     story.broken.append(
         Broken(name=one.name, began_at=began_at, injected_at=injected.injected_at, landed_at=landed_at)
     )  # fmt: skip
-    context.recorder.event(FaultInjected(id=context.recorder.item_id, fault=one.name, proof=injected.proof))
+    context.recorder.event(
+        FaultInjected(id=context.recorder.item_id, fault=one.name, proof=injected.proof, number=number)
+    )  # fmt: skip
     return injected
 
 
-def _heal_all(context: Context, injected: Sequence[tuple[str, Injected]]) -> None:
+def _heal_all(context: Context, landed: Sequence[Landed]) -> None:
     """Newest first; one that cannot be healed keeps none of the others from it."""
     with ExitStack() as healing:
-        for name, fault in injected:
-            healing.callback(_heal, context, name, fault)
+        for one in landed:
+            healing.callback(_heal, context, one)
 
 
-def _heal(context: Context, name: str, injected: Injected) -> None:
+def _heal(context: Context, one: Landed) -> None:
     try:
-        proof = injected.heal(unhurried(context))
+        proof = one.injected.heal(unhurried(context))
     except Exception as error:
-        context.cache.setdefault(LEFTOVERS, []).append((name, injected))
-        _tell_unhealed(context, name, error)
+        context.cache.setdefault(LEFTOVERS, []).append(one)
+        _tell_unhealed(context, one.name, one.number, error)
         if isinstance(error, FaultDidNotHeal):
-            raise NotMeasurable(f"{name} could not be undone: {error}") from error
+            raise NotMeasurable(f"{one.name} could not be undone: {error}") from error
         raise
-    context.recorder.event(FaultHealed(id=context.recorder.item_id, fault=name, proof=proof))
+    context.recorder.event(
+        FaultHealed(id=context.recorder.item_id, fault=one.name, proof=proof, number=one.number)
+    )  # fmt: skip
 
 
-def _tell_unhealed(context: Context, name: str, error: Exception) -> None:
-    context.recorder.event(FaultUnhealed(id=context.recorder.item_id, fault=name, reason=str(error)))
+def _tell_unhealed(context: Context, name: str, number: int, error: Exception) -> None:
+    context.recorder.event(
+        FaultUnhealed(id=context.recorder.item_id, fault=name, reason=str(error), number=number)
+    )  # fmt: skip
 
 
 def _heal_leftovers(context: Context) -> None:
     """What an earlier scenario of this run left broken; where that cannot be helped, nothing is measured on top."""
-    leftovers: list[tuple[str, Injected]] = context.cache.pop(LEFTOVERS, [])
+    leftovers: list[Landed] = context.cache.pop(LEFTOVERS, [])
     _heal_all(context, leftovers[::-1])
 
 

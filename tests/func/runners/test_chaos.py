@@ -13,7 +13,7 @@ from gonogo.core.deadline import Deadline, Interruption
 from gonogo.core.errors import Interrupted, NotMeasurable
 from gonogo.core.event import FaultHealed, FaultInjected, FaultUnhealed
 from gonogo.pg.sessions import session
-from gonogo.runners.chaos import LEFTOVERS, run_chaos
+from gonogo.runners.chaos import LEFTOVERS, Landed, run_chaos
 from gonogo.spec.verification import ChaosSpec
 from gonogo.stacks.interfaces import Role
 
@@ -133,7 +133,7 @@ class Stubborn:
 def test_what_an_earlier_scenario_left_broken_is_healed_before_the_next_one(reference_stack: Running) -> None:
     context, recorder = reference_stack.context("chaos/test")
     stubborn = Stubborn()
-    context.cache[LEFTOVERS] = [("stubborn", stubborn)]
+    context.cache[LEFTOVERS] = [Landed(name="stubborn", number=1, injected=stubborn)]
 
     with pytest.raises(OSError, match="no way"):
         run_chaos(context, scenario("pool_exhausted"), steady_state=lambda: "not looked at")
