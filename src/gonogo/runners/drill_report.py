@@ -44,15 +44,16 @@ def recovery_times(drill: Drill, *, index_used: bool) -> Iterator[Observation]:
     share, scale = data_share(drill.context)
     yield share
     again = served.again
-    detail = served.trouble or f"{drill.baseline.question.question!r} is answered correctly, a write is acknowledged"
+    works = f"{drill.baseline.question.question!r} is answered correctly, a write is acknowledged"
+    detail = "; ".join(part for part in (works if again else "", served.trouble) if part)
     yield Observation(name="serves_again", value=again, n=1, detail=detail)
     resolution = f"measured every {POLL_SECONDS * 1000:.0f} ms; {share.detail}"
     full = again and (index_used or not drill.baseline.index_used)
-    reason = served.trouble or "the application's search is not served by a vector index any more"
+    unserved = "the application's search is not served by a vector index any more"
     small = (isinstance(share.value, float) and share.value < ENOUGH_DATA) or share.value is None
-    for name, seconds, reached in (
-        ("rto_degraded", served.degraded_seconds, served.degraded_seconds is not None),
-        ("rto", served.full_seconds, full),
+    for name, seconds, reached, reason in (
+        ("rto_degraded", served.degraded_seconds, served.degraded_seconds is not None, served.trouble),
+        ("rto", served.full_seconds, full, unserved if again else served.trouble),
     ):
         yield Observation(
             name=name,
