@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gonogo.pg.vectors import Exact, Floats, Interval, Vectors
 
 STATEMENT_SECONDS = 30.0
+SEARCHES_TRIED = 5  # without their index: each reads the whole table
 TRIES = 10  # a service that fails now and then is measured too; how often it fails, the load tells
 
 
@@ -35,9 +36,12 @@ def exact_answers(context: Context, questions: Sequence[Question], k: int) -> di
     try:
         captured = _captured(context, questions, table, k)
         stored = _stored(context, table)
+        exact = _exact(questions, captured, stored, k, by_tenant=table.tenant is not None)
+        searches = [(one, exact[question.id]) for question, one in zip(questions, captured, strict=True)]
+        _see_that_all_is_searched(context, table, stored, searches)
     except psycopg.Error as error:
         raise NotMeasurable(f"the database could not be asked for its vectors: {error}") from error
-    return _exact(questions, captured, stored, k, by_tenant=table.tenant is not None)
+    return exact
 
 
 def recall_under_load(samples: Sequence[Sample], exact: Mapping[str, Exact]) -> tuple[Interval, int]:
@@ -114,6 +118,20 @@ def _stored(context: Context, table: TableFacts) -> Vectors:
 
     with session(context.stack.postgres().dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection:
         return fetch_vectors(connection, table)
+
+
+def _see_that_all_is_searched(
+    context: Context, table: TableFacts, stored: Vectors, searches: Sequence[tuple[Captured, Exact]]
+) -> None:
+    """Raise NotMeasurable where the search leaves rows out by itself; a few searches tell. Raises psycopg.Error."""
+    from gonogo.pg.searched import missed_without_index, see_that_all_is_searched  # noqa: PLC0415 - needs the driver
+    from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
+
+    dsn = context.stack.postgres().dsn(Role.APPLICATION)
+    with session(dsn, timeout_seconds=STATEMENT_SECONDS) as connection:
+        for captured, exact in searches[:SEARCHES_TRIED]:
+            missed = missed_without_index(connection, table, captured, exact)
+            see_that_all_is_searched(connection, table, stored, missed)
 
 
 def _exact(

@@ -11,8 +11,10 @@ import psycopg
 from psycopg.rows import TupleRow
 
 from gonogo.core.errors import NotMeasurable
+from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
 from gonogo.pg.sessions import Connection
+from gonogo.pg.sql import query
 from gonogo.pg.statements import Statement
 
 TO_VECTOR = r"(?:\s*::|\s+as)\s*(?:[\w\"]+\.)?\"?(?:vector|halfvec)\b(?!\"?\[)"  # a cast, in either notation
@@ -85,6 +87,28 @@ def sets_tenant(captured: Captured, tenant: str) -> bool:
     settings = (*captured.lasting, *captured.prelude)
     quoted = "'" + tenant.replace("'", "''") + "'"
     return any(tenant in one.parameters or quoted in one.statement for one in settings)
+
+
+def replayed(
+    connection: Connection, table: TableFacts, searches: Sequence[Captured], *, setting: str = ""
+) -> list[list[str]]:
+    """The keys that searches of one tenant return, sent again as the application sent the first one.
+
+    `setting` is SQL that holds for them alone. Raises NotMeasurable where a search does not return its table's primary
+    key, psycopg.Error.
+    """
+    column = {"table": table.name, "column": table.primary_key[0]}
+    with transaction_like(connection, searches[0]):
+        place = connection.execute(query("plans", "column_place"), column).fetchone()
+        if place is None:
+            raise NotMeasurable(f"{table.name} has no column {column['column']}")
+        if setting:
+            connection.execute(setting.encode())
+        found = [returned_keys(send(connection, one.statement, one.parameters), *place) for one in searches]
+    keys = [one for one in found if one is not None]
+    if len(keys) < len(found):
+        raise NotMeasurable(f"the application's search does not return the primary key of {table.name}")
+    return keys
 
 
 def returned_keys(cursor: psycopg.RawCursor[TupleRow], relation: int, column: int) -> list[str] | None:

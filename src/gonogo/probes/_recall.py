@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import psycopg
@@ -10,9 +11,9 @@ import psycopg
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
-from gonogo.pg.replay import returned_keys, send, transaction_like, with_vector
-from gonogo.pg.sessions import session
-from gonogo.pg.sql import query as own_query
+from gonogo.pg.replay import replayed, with_vector
+from gonogo.pg.searched import Missed, see_that_all_is_searched
+from gonogo.pg.sessions import Connection, session
 from gonogo.pg.vectors import Floats, Vectors, as_text, exact_top, fetch_vectors, parse_text
 from gonogo.probes.recall import Compared, compared_with, key_column
 from gonogo.stacks.context import Context
@@ -21,8 +22,6 @@ from gonogo.stacks.searching import Asked, ask, queries_of, search_of, table_of,
 
 STATEMENT_SECONDS = 60.0
 SAMPLE_SEED = 20_260_102
-MISSED_ROWS_TRIED = 5
-WITHOUT_INDEX = "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off"
 
 
 def compare_corpus(context: Context, *, key: str, k: int, tenants: str, per_tenant: int) -> list[Compared]:
@@ -89,25 +88,12 @@ def _see_that_all_is_searched(
     compared: Sequence[Compared],
     searches: Mapping[str, Captured],
 ) -> None:
-    """Raise NotMeasurable where the search leaves rows out by itself, as one without deleted rows does.
-
-    Such a row is not found by its own vector either, without any index. What an index misses is. Where the stack file
-    says which rows there are to find, each of them has to be.
-    """
-    if table.searchable is not None:
-        return
+    """Raise NotMeasurable where a row was missed because the search leaves it out by itself."""
     worst = sorted(compared, key=lambda one: one.recall)
-    missed = [(one, key) for one in worst for key in one.missed][:MISSED_ROWS_TRIED]
-    for one, key in missed:
-        (vector,) = stored.values[stored.keys == key]
-        if np.all(stored.values == vector, axis=1).sum() >= one.wanted:
-            continue  # as many others are as near: it need not be among them
-        itself = with_vector(searches[one.tenant], as_text(vector))
-        if key not in _replayed(context, table, [itself], setting=WITHOUT_INDEX)[0]:
-            raise NotMeasurable(
-                f"the search leaves rows of {table.name} out (row {key} is not found by its own vector, without an"
-                " index either); which ones it looks among, `searchable:` of the table says in the stack file"
-            )
+    missed = [Missed(key=key, captured=searches[one.tenant], wanted=one.wanted) for one in worst for key in one.missed]
+    if missed:
+        with _as_application(context) as connection:
+            see_that_all_is_searched(connection, table, stored, missed)
 
 
 def _vector(captured: Captured) -> Floats:
@@ -149,26 +135,18 @@ def _answered(context: Context, table: TableFacts, asked: Sequence[Asked]) -> li
     return returned
 
 
-def _replayed(
-    context: Context, table: TableFacts, searches: Sequence[Captured], *, setting: str = ""
-) -> list[list[str]]:
+def _replayed(context: Context, table: TableFacts, searches: Sequence[Captured]) -> list[list[str]]:
     """The keys that searches of one tenant return to the application's role. Raises NotMeasurable."""
-    server = context.stack.postgres()
-    column = {"table": table.name, "column": table.primary_key[0]}
+    with _as_application(context) as connection:
+        return replayed(connection, table, searches)
+
+
+@contextmanager
+def _as_application(context: Context) -> Iterator[Connection]:
+    """A session of the application's role. Raises NotMeasurable for whatever the database refuses."""
+    dsn = context.stack.postgres().dsn(Role.APPLICATION)
     try:
-        with (
-            session(server.dsn(Role.APPLICATION), timeout_seconds=STATEMENT_SECONDS) as connection,
-            transaction_like(connection, searches[0]),
-        ):
-            place = connection.execute(own_query("plans", "column_place"), column).fetchone()
-            if place is None:
-                raise NotMeasurable(f"{table.name} has no column {table.primary_key[0]}")
-            if setting:
-                connection.execute(setting.encode())
-            found = [returned_keys(send(connection, one.statement, one.parameters), *place) for one in searches]
+        with session(dsn, timeout_seconds=STATEMENT_SECONDS) as connection:
+            yield connection
     except psycopg.Error as error:
         raise NotMeasurable(f"the captured search could not be sent again: {error}") from error
-    keys = [one for one in found if one is not None]
-    if len(keys) < len(found):
-        raise NotMeasurable(f"the application's search does not return the primary key of {table.name}")
-    return keys

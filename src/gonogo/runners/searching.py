@@ -13,7 +13,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.facts import TableFacts
 from gonogo.pg.capture import Captured
 from gonogo.pg.plans import walk
-from gonogo.pg.replay import returned_keys, send, transaction_like, with_vector
+from gonogo.pg.replay import replayed, send, transaction_like, with_vector
 from gonogo.pg.sessions import session
 from gonogo.pg.sql import query
 from gonogo.pg.vectors import Exact, as_text, exact_top, fetch_vectors, recall
@@ -84,18 +84,9 @@ def sample_of(
 
 def recalls(server: PostgresServer, sample: Sample) -> list[float]:
     """The recall of every search of the sample on a server, as the application's role. Raises NotMeasurable."""
-    column = {"table": sample.table.name, "column": sample.table.primary_key[0]}
-    with (
-        session(server.dsn(Role.APPLICATION), timeout_seconds=STATEMENT_SECONDS) as connection,
-        transaction_like(connection, sample.searches[0]),
-    ):
-        place = connection.execute(query("plans", "column_place"), column).fetchone()
-        if place is None:
-            raise NotMeasurable(f"{sample.table.name} has no column {column['column']}")
-        found = [returned_keys(send(connection, one.statement, one.parameters), *place) for one in sample.searches]
-    if any(one is None for one in found):
-        raise NotMeasurable(f"the application's search does not return the primary key of {sample.table.name}")
-    return [recall(truth, keys or ()) for truth, keys in zip(sample.truths, found, strict=True)]
+    with session(server.dsn(Role.APPLICATION), timeout_seconds=STATEMENT_SECONDS) as connection:
+        found = replayed(connection, sample.table, sample.searches)
+    return [recall(truth, keys) for truth, keys in zip(sample.truths, found, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

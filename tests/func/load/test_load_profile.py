@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 
 from gonogo.core.deadline import Deadline
+from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
+from gonogo.load.truth import exact_answers
 from gonogo.pg.sessions import session
 from gonogo.runners.load import run_load
 from gonogo.spec.content import find_verifications
 from gonogo.spec.verification import LoadSpec
+from gonogo.stacks.contract import questions_of
 from gonogo.stacks.interfaces import Role
 
 PROFILE = "loadtests/search_steady"
@@ -105,3 +108,14 @@ def test_what_cannot_be_measured_has_no_value_and_says_why(reference_stack: Any)
     found = {one.name: one for one in recorder.observations}
     assert (found["p99"].value, "needs 368 samples" in found["p99"].detail) == (None, True)
     assert (found["recall_at_10"].value, "asks for 5 hits" in found["recall_at_10"].detail) == (None, True)
+
+
+def test_rows_that_the_search_leaves_out_are_no_truth(fresh_stack: Callable[..., Any]) -> None:
+    running = fresh_stack()
+    context, _ = running.context("loadtests/test")
+    questions = [one for one in questions_of(running.stack) if one.tenant == "acme"][:8]
+    assert len(exact_answers(context, questions, 10)) == 8
+    with session(running.stack.postgres().dsn(Role.ADMIN), timeout_seconds=10) as connection:
+        connection.execute("CREATE POLICY kept ON chunks AS RESTRICTIVE USING (id % 5 > 0)")
+    with pytest.raises(NotMeasurable, match=r"the search leaves rows of .*chunks out"):
+        exact_answers(context, questions, 10)
