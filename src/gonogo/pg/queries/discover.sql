@@ -32,14 +32,16 @@ WHERE application_name IS DISTINCT FROM 'pg_basebackup' ORDER BY 1 LIMIT 20
 
 -- name: table
 SELECT c.oid::regclass::text AS name,
-       pg_total_relation_size(c.oid) AS size_bytes,
+       (SELECT sum(pg_total_relation_size(relid))::bigint  -- a partitioned table has no size of its own
+        FROM (SELECT c.oid AS relid UNION SELECT relid FROM pg_partition_tree(c.oid)) AS tree) AS size_bytes,
        coalesce((SELECT array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))
                  FROM pg_index i JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
                  WHERE i.indrelid = c.oid AND i.indisprimary), '{}') AS primary_key
 FROM pg_class c WHERE c.oid = to_regclass(%(table)s)
 
 -- name: estimate
-SELECT greatest(reltuples, 0)::bigint FROM pg_class WHERE oid = to_regclass(%(table)s)
+SELECT coalesce(sum(reltuples) FILTER (WHERE reltuples > 0), 0)::bigint FROM pg_class
+WHERE relkind <> 'p' AND (oid = to_regclass(%(table)s) OR oid IN (SELECT relid FROM pg_partition_tree(to_regclass(%(table)s))))
 
 -- name: column
 SELECT format_type(atttypid, atttypmod) AS type, NULLIF(atttypmod, -1) AS dimensions
@@ -47,7 +49,8 @@ FROM pg_attribute WHERE attrelid = to_regclass(%(table)s) AND attname = %(column
 
 -- name: vector_index
 SELECT ic.relname AS name, ic.oid::regclass::text AS qualified, am.amname AS method, oc.opcname AS operator_class,
-       pg_relation_size(ic.oid) AS size_bytes
+       (SELECT nullif(sum(pg_relation_size(relid)), 0)::bigint
+        FROM (SELECT ic.oid AS relid UNION SELECT relid FROM pg_partition_tree(ic.oid)) AS tree) AS size_bytes
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
 JOIN pg_am am ON am.oid = ic.relam
