@@ -19,7 +19,8 @@ from gonogo.pg.sessions import Connection
 Floats = npt.NDArray[np.float64]
 
 RELATIVE_TIE = 1e-6  # the server computes in single precision: closer than this is equally near
-BLOCK_ROWS = 20_000
+BLOCK_ROWS = 5_000  # read, or computed in double precision, at a time
+ROOM = 1.15  # of a matrix that has to grow
 BYTES_LIMIT = 2 * 2**30
 BOOTSTRAP_SAMPLES = 2000
 BOOTSTRAP_SEED = 20_260_101
@@ -39,6 +40,8 @@ class Vectors:
         if tenant is None:
             return self
         mask = self.tenants == tenant
+        if mask.all():  # a copy would be as large
+            return self
         return Vectors(keys=self.keys[mask], tenants=self.tenants[mask], values=self.values[mask])
 
     def __len__(self) -> int:
@@ -75,18 +78,47 @@ def fetch_vectors(connection: Connection, table: TableFacts) -> Vectors:
     )
     keys: list[str] = []
     tenants: list[str] = []
-    payloads: list[bytes] = []
+    matrix = _Matrix(table.name)
     size_bytes = 0
     with connection.transaction(), connection.cursor(name="gonogo_vectors", binary=True) as cursor:
-        cursor.itersize = BLOCK_ROWS
-        for row in cursor.execute(statement):
-            keys.append(row[0])
-            tenants.append(row[1] or "")
-            payloads.append(row[2])
-            size_bytes += len(row[2])
+        cursor.execute(statement)
+        while rows := cursor.fetchmany(BLOCK_ROWS):
+            keys += [row[0] for row in rows]
+            tenants += [row[1] or "" for row in rows]
+            size_bytes += sum(len(row[2]) for row in rows)
             if size_bytes > BYTES_LIMIT:
                 raise NotMeasurable(f"the vectors of {table.name} need more than {BYTES_LIMIT >> 30} GiB of memory")
-    return Vectors(keys=np.array(keys), tenants=np.array(tenants), values=parse_payloads(payloads, table.name))
+            matrix.add(parse_payloads([row[2] for row in rows], table.name))
+    return Vectors(keys=np.array(keys), tenants=np.array(tenants), values=matrix.values())
+
+
+class _Matrix:
+    """Vectors of a table, added block by block: all of them are held once, whatever came from the server is not kept.
+
+    Room is made in place, where the kernel moves pages instead of copying them.
+    """
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._values = np.empty((0, 0), dtype=np.float32)
+        self._rows = 0
+
+    def add(self, block: npt.NDArray[np.float32]) -> None:
+        """Append rows. Raises NotMeasurable where they are not of the size of those before."""
+        rows, dimensions = self._rows + len(block), block.shape[1]
+        if self._rows and self._values.shape[1] != dimensions:
+            raise NotMeasurable(f"the vectors of {self._table} are not all of one size")
+        if rows > len(self._values):
+            self._values.resize((int(rows * ROOM), dimensions), refcheck=False)
+        self._values[self._rows : rows] = block
+        self._rows = rows
+
+    def values(self) -> npt.NDArray[np.float32]:
+        """All rows. Raises NotMeasurable where there are none. Call it once, at the end."""
+        if not self._rows:
+            raise NotMeasurable(f"{self._table} holds no vectors")
+        self._values.resize((self._rows, self._values.shape[1]), refcheck=False)
+        return self._values
 
 
 def parse_payloads(payloads: Sequence[bytes], table: str) -> npt.NDArray[np.float32]:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+import tracemalloc
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from gonogo.core.errors import NotMeasurable
+from gonogo.core.facts import TableFacts
+from gonogo.pg import vectors
 from gonogo.pg.vectors import (
     Vectors,
     as_text,
     distances,
     exact_top,
+    fetch_vectors,
     mean_with_interval,
     parse_payloads,
     parse_text,
@@ -150,6 +157,68 @@ def test_the_binary_forms_of_pgvector_are_read(code: str) -> None:
 def test_payloads_that_are_no_vectors_of_one_size_are_not_measurable(payloads: list[bytes], sentence: str) -> None:
     with pytest.raises(NotMeasurable, match=sentence):
         parse_payloads(payloads, "t")
+
+
+class Rows:
+    """A connection whose cursor gives rows of (key, tenant, payload), a block at a time."""
+
+    def __init__(self, rows: Iterable[tuple[str, str | None, bytes]]) -> None:
+        self._rows = iter(rows)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def cursor(self, **_: Any) -> AbstractContextManager[Rows]:
+        return nullcontext(self)
+
+    def execute(self, _statement: Any) -> Rows:
+        return self
+
+    def fetchmany(self, size: int) -> list[tuple[str, str | None, bytes]]:
+        return list(islice(self._rows, size))
+
+
+def fetched(rows: Iterable[tuple[str, str | None, bytes]]) -> Vectors:
+    table = TableFacts(name="t", rows=1, size_bytes=1, primary_key=("id",), vector="e")
+    return fetch_vectors(cast("Any", Rows(rows)), table)
+
+
+def test_vectors_are_read_block_by_block_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "BLOCK_ROWS", 2)
+    found = fetched((f"k{number}", None, payload([number, 0.5], "f")) for number in range(5))
+    assert found.keys.tolist() == ["k0", "k1", "k2", "k3", "k4"]
+    assert found.tenants.tolist() == [""] * 5
+    assert found.values.tolist() == [[number, 0.5] for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("limit_bytes", "payloads", "sentence"),
+    [
+        (100, [], "holds no vectors"),
+        (100, [payload([1.0], "f")] * 3 + [payload([1.0, 2.0], "f")], "not all of one size"),
+        (31, [payload([1.0], "f")] * 4, "GiB of memory"),
+    ],
+)
+def test_what_one_block_does_not_show_is_seen(
+    monkeypatch: pytest.MonkeyPatch, limit_bytes: int, payloads: list[bytes], sentence: str
+) -> None:
+    monkeypatch.setattr(vectors, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(vectors, "BYTES_LIMIT", limit_bytes)
+    with pytest.raises(NotMeasurable, match=sentence):
+        fetched(("k", None, one) for one in payloads)
+
+
+def test_vectors_are_held_once_while_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "BLOCK_ROWS", 500)
+    one = [0.5] * 768
+    tracemalloc.start()
+    try:
+        found = fetched((str(number), "acme", payload(one, "f")) for number in range(10_000))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 1.6 * found.values.nbytes
+    assert found.of_tenant("acme") is found
 
 
 def test_no_samples_are_no_mean() -> None:
