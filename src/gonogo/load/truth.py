@@ -82,11 +82,13 @@ def _vector_table(context: Context) -> TableFacts:
 def _captured(context: Context, questions: Sequence[Question], table: TableFacts, k: int) -> list[Captured]:
     from gonogo.pg.capture import capture  # noqa: PLC0415 - needs the driver
     from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
+    from gonogo.stacks.searching import noted  # noqa: PLC0415 - needs the driver
 
     server = context.stack.postgres()
     with (
         application_of(context.stack) as application,
         session(server.dsn(Role.ADMIN), timeout_seconds=60) as connection,
+        noted(context, server, connection),
     ):
         return capture(
             connection,

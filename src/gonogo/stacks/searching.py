@@ -60,7 +60,7 @@ def ask(
         try:
             with (
                 session(server.dsn(Role.ADMIN), timeout_seconds=STATEMENT_SECONDS) as connection,
-                _noted(context, server, connection),
+                noted(context, server, connection),
             ):
                 captured = capture(
                     connection,
@@ -79,7 +79,7 @@ def ask(
 
 
 @contextmanager
-def _noted(context: Context, server: PostgresServer, connection: Connection) -> Iterator[None]:
+def noted(context: Context, server: PostgresServer, connection: Connection) -> Iterator[None]:
     """A server that outlives a killed run has its log settings put back by `heal` and `clean`."""
     if context.stack.runtime != "external":
         yield
