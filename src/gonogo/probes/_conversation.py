@@ -35,6 +35,8 @@ class Conversation:
     tolerated: tuple[Tolerated, ...] = ()
     values: dict[str, Any] = field(default_factory=dict)
     transcript: list[str] = field(default_factory=list)
+    mark: str = field(default_factory=lambda: f"gonogo{secrets.token_hex(5)}")  # every `{request}` begins with it
+    asked: dict[str, str] = field(default_factory=dict)  # by the `{request}` of each request: what it was
 
     @classmethod
     def on(cls, stack: Stack, deadline: Deadline, tolerated: tuple[Tolerated, ...] = ()) -> Conversation:
@@ -149,6 +151,8 @@ class Conversation:
 
     def _answered(self, subject: str, step: StepSpec, call: str | None, caller: Identity, **own: Any) -> Answer:
         """One answer that says something. Raises NotMeasurable."""
+        own["request"] = f"{self.mark}r{len(self.asked)}"
+        self.asked[own["request"]] = subject
         answer = self._sent(step, call, caller, own)
         if answer.error.startswith(CUT_OFF):  # perhaps a kept connection that the service was just closing
             self._note(f"{subject} (sent again)", answer)
@@ -164,7 +168,7 @@ class Conversation:
         return answer
 
     def _sent(self, step: StepSpec, call: str | None, caller: Identity, own: dict[str, Any]) -> Answer:
-        values = {**caller.variables, **self.values}
+        values = {**caller.variables, **self.values, **own}
         values |= {"filler": "gonogo " * (int(step.filler) // 7 + 1)} if step.filler else {}
         values |= {name: fill(value, values) for name, value in step.values.items()} | own
         limit = min(step.timeout or self.application.timeout_seconds, self.deadline.remaining_seconds + 0.1)

@@ -21,11 +21,11 @@ class StepSpec(Spec):
     `call` names requests of the contract, with `id` … `message` as their values; `send` is any `METHOD /path`.
     `as`: `owner` (the contract's first tenant), `other` (its second), `nobody` (no key), `stranger` (a key that nobody
     has), `limited` (a key whose rate limit may be used up) or a tenant. Lists of calls and identities multiply.
-    Placeholders: `{token}`, unique for each run; `{id}`, of the last document stored; `{filler}`, a text of the size
-    `filler`; whatever earlier steps captured. `repeat` sends the request that often, `until` a status; `questions`
-    asks that many of the corpus. `in_body`: what is sent belongs into a body, so that the step does not apply to a
-    request of the contract that has none; so it is with every `body`. `observe` names observations and what they are
-    taken from (see _sources.py).
+    Placeholders: `{token}`, unique for each run; `{request}`, unique for each request; `{id}`, of the last document
+    stored; `{filler}`, a text of the size `filler`; whatever earlier steps captured. `repeat` sends the request that
+    often, `until` a status; `questions` asks that many of the corpus. `in_body`: what is sent belongs into a body, so
+    that the step does not apply to a request of the contract that has none; so it is with every `body`. `observe` names
+    observations and what they are taken from (see _sources.py).
     """
 
     name: str = ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pydantic import Field
 
@@ -26,8 +26,8 @@ ARRIVAL_SECONDS = 3.0
 class LogsParameters(Spec):
     """Traffic to be logged, as steps of the http probe.
 
-    `lines_with_request_id` counts the lines that hold `{token}` as a value: send it as `X-Request-ID` in `headers`.
-    `requests_without_id` is how many more requests were sent than there are such lines.
+    `lines_with_request_id` counts the lines that hold the `{request}` of one of the requests as a value: send it as
+    `X-Request-ID` in `headers`. `requests_without_id` counts the requests of which there is no such line.
     `private` is a text, with `{token}`, that clients sent and that must not be found in the log.
     """
 
@@ -51,10 +51,12 @@ class LogsProbe:
         token = str(talk.values["token"])
         traffic = traffic_for(parameters.traffic, context.stack.spec.contract)
         try:
-            sent = sum(len(exchange.answers) for step in traffic for exchange in talk.perform(step))
+            for step in traffic:
+                for _ in talk.perform(step):
+                    pass
         finally:
             talk.close()
-        lines = _lines(context, token, sent)
+        lines = _lines(context, talk.asked)
         secrets = _secrets(context.stack)
         text = "\n".join(lines)
         yield Observation(name="unstructured_lines", value=_unstructured(lines), n=len(lines))
@@ -62,9 +64,19 @@ class LogsProbe:
         yield Observation(name="secrets_in_log", value=leaked, n=len(secrets))
         if parameters.private:
             yield from _private(parameters, context.stack.spec.contract, lines, token)
-        mentioned = sum(f'"{token}"' in line for line in lines)
-        yield Observation(name="lines_with_request_id", value=mentioned, unit="count", n=len(lines))
-        yield Observation(name="requests_without_id", value=max(0, sent - mentioned), unit="count", n=sent)
+        yield from _identified(lines, talk.asked)
+
+
+def _identified(lines: Sequence[str], asked: Mapping[str, str]) -> Iterator[Observation]:
+    """`asked`: what each request was, by its id. The many lines of one must not stand for those of another."""
+    mentioned = sum(any(f'"{one}"' in line for one in asked) for line in lines)
+    yield Observation(name="lines_with_request_id", value=mentioned, unit="count", n=len(lines))
+    text = "\n".join(lines)
+    silent = [what for one, what in asked.items() if f'"{one}"' not in text]
+    yield Observation(
+        name="requests_without_id", value=len(silent), unit="count", n=len(asked),
+        detail=f"no line has the id of: {', '.join(silent[:SHOWN])}" if silent else "",
+    )  # fmt: skip
 
 
 def _private(
@@ -82,15 +94,17 @@ def _private(
         yield Observation(name="private_texts", subject=name, value=None, not_applicable=has_none, detail=reason)
 
 
-def _lines(context: Context, token: str, requests: int) -> list[str]:
+def _lines(context: Context, ids: Collection[str]) -> list[str]:
     """The log, once all of the traffic has reached it or long enough has been waited. Raises NotMeasurable.
 
     A line may be written after the answer was sent, and a container's log reaches its engine later still.
     """
     application = context.stack.application()
     patience = context.deadline.within(ARRIVAL_SECONDS)
-    while (text := application.log_text()).count(f'"{token}"') < requests and not patience.expired:
+    text = application.log_text()
+    while not all(f'"{one}"' in text for one in ids) and not patience.expired:
         patience.sleep(0.05)
+        text = application.log_text()
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise NotMeasurable("the application's log is empty")
