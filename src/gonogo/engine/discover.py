@@ -105,20 +105,31 @@ def _table(connection: Connection, key: str, spec: TableSpec, problems: list[str
 def _counted(
     connection: Connection, key: str, name: str, vector: str | None, problems: list[str]
 ) -> tuple[int, int | None]:
-    """Rows, and rows with a vector; the planner's estimate where the role may not see every row."""
+    """Rows, and rows with a vector; an estimate where the role may not see every row, or cannot count them in time."""
     table = compose.SQL("SELECT count(*), {} FROM {}").format(
         compose.SQL("count({})").format(compose.Identifier(vector)) if vector else compose.SQL("NULL"),
         compose.SQL(name),  # regclass text: the server has quoted it
     )
     try:
         counted = connection.execute(table).fetchone()
-    except psycopg.errors.InsufficientPrivilege as error:
-        row = connection.execute(query("discover", "estimate"), {"table": key}).fetchone()
-        estimate = int(row[0]) if row else 0
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.QueryCanceled) as error:
+        estimate = _estimated(connection, key, name)
         problems.append(f"table {key} has about {estimate} rows; they cannot be counted: {error.diag.message_primary}")
         return estimate, estimate if vector else None
     assert counted is not None  # an aggregate gives one row
     return counted
+
+
+def _estimated(connection: Connection, key: str, name: str) -> int:
+    """The planner's estimate, which needs no statistics; what the catalogue says where the role may not even plan."""
+    try:
+        row = connection.execute(
+            compose.SQL("EXPLAIN (FORMAT JSON) SELECT FROM {}").format(compose.SQL(name))
+        ).fetchone()
+        return int(row[0][0]["Plan"]["Plan Rows"]) if row else 0
+    except psycopg.errors.InsufficientPrivilege:
+        row = connection.execute(query("discover", "estimate"), {"table": key}).fetchone()
+        return int(row[0]) if row else 0
 
 
 def _vector(connection: Connection, table: str, column: str) -> dict[str, Any]:
