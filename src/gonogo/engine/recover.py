@@ -12,7 +12,7 @@ from gonogo.stacks.cleanup import kill_marked, leftovers
 from gonogo.stacks.undo import UNDOS
 
 FAULT_PREFIX = "fault:"  # the kind of a fault's undo record: fault:<name>
-OUTLIVING = ("server_settings",)  # no fault, but it stays with a server that goes on without the run
+OUTLIVING = ("server_settings", "ledger_schema")  # no faults, but they stay with a server that goes on
 
 
 @dataclass(slots=True)

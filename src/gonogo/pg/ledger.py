@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 import psycopg
 from psycopg import sql
@@ -24,7 +24,7 @@ from gonogo.pg.sessions import Connection, session, shut_down
 from gonogo.pg.sql import query
 from gonogo.pg.tally import Entry, Fate, Key, LedgerCount, longest_silence, tally
 
-__all__ = ["Entry", "Fate", "Key", "Ledger", "LedgerCount", "count", "survivors"]
+__all__ = ["Entry", "Fate", "Key", "Ledger", "LedgerCount", "Note", "count", "drop_schema", "survivors"]
 
 APPLICATION_NAME = "gonogo_ledger"
 CONNECT_TIMEOUT_SECONDS = 2  # the smallest that libpq takes
@@ -35,6 +35,20 @@ TABLE_SECONDS = 15.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.01
 UNKNOWN_OUTCOME = "40003"  # statement_completion_unknown
+PREFIX = "gonogo_ledger_"
+
+
+class Note(Protocol):
+    """Where it is kept that a ledger's schema must not stay: for a database that outlives a killed run."""
+
+    def announce(self, schema: str) -> None:
+        """It is about to be created."""
+
+    def dropped(self) -> None:
+        """It is gone."""
+
+    def left(self, reason: str) -> None:
+        """It could not be dropped."""
 
 
 class Ledger:
@@ -42,6 +56,7 @@ class Ledger:
 
     `dsn` may name several hosts with target_session_attrs=read-write: then the writers follow a failover. Entering
     creates a schema of the ledger's own (else NotMeasurable) and starts the writers; leaving stops them and drops it.
+    Without a `note` the database is one that ends with the run.
     """
 
     def __init__(
@@ -52,17 +67,21 @@ class Ledger:
         rate_per_second: float,
         streams: int = 2,
         write_timeout_seconds: float = WRITE_TIMEOUT_SECONDS,
+        note: Note | None = None,
     ) -> None:
         # A name of its own: a stray writer of an earlier ledger can never write into this one.
         name = re.sub(r"\W", "_", run_id.lower())
-        self.schema = f"gonogo_ledger_{name}_{secrets.token_hex(3)}"
+        self.schema = f"{PREFIX}{name}_{secrets.token_hex(3)}"
         self.dsn = dsn
         self.write_timeout_seconds = write_timeout_seconds
         self.stopping = threading.Event()
+        self._note = note
         self._streams = [_Stream(self, number, streams / rate_per_second) for number in range(streams)]
         self._watchdog = threading.Thread(target=self._watch, name="ledger-watchdog", daemon=True)
 
     def __enter__(self) -> Self:
+        if self._note is not None:
+            self._note.announce(self.schema)
         try:
             with session(self.dsn(), timeout_seconds=TABLE_SECONDS) as connection:
                 connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(self.schema)))
@@ -83,9 +102,17 @@ class Ledger:
             self._drop()
 
     def _drop(self) -> None:
-        # Where the server is gone, so is the schema.
-        with suppress(psycopg.OperationalError), session(self.dsn(), timeout_seconds=TABLE_SECONDS) as connection:
-            connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(self.schema)))
+        try:
+            with session(self.dsn(), timeout_seconds=TABLE_SECONDS) as connection:
+                drop_schema(connection, self.schema)
+        except psycopg.Error as error:
+            if self._note is not None:
+                self._note.left(" ".join(str(error).split()))
+            elif not isinstance(error, psycopg.OperationalError):  # where the server is gone, so is the schema
+                raise
+        else:
+            if self._note is not None:
+                self._note.dropped()
 
     def stop(self) -> None:
         """End the writers and wait for them. Idempotent. Raises HarnessError."""
@@ -154,6 +181,13 @@ class Ledger:
             for stream in self._streams:
                 stream.cut_if_hanging(self.write_timeout_seconds)
             time.sleep(WATCH_SECONDS)
+
+
+def drop_schema(connection: Connection, schema: str) -> None:
+    """Drop the schema of a ledger, wherever its name was kept. Idempotent. Raises HarnessError for any other schema."""
+    if not schema.startswith(PREFIX):
+        raise HarnessError(f"{schema} is no schema of a ledger")
+    connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
 
 
 class _Stream:

@@ -28,6 +28,28 @@ STREAK = 5  # so many good answers in a row are a recovery: one alone may be luc
 POLL_SECONDS = 0.05
 
 
+class SchemaNote:
+    """Implements Note: a database that gonogo did not start is rid of the ledger by `heal` and `clean`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._schema = self._record = ""
+
+    def announce(self, schema: str) -> None:
+        """Write it down, fsynced."""
+        stack = self._context.stack
+        data = {"stack": str(stack.spec_path.absolute()), "service": stack.spec.data.service, "schema": schema}
+        self._schema, self._record = schema, self._context.run.intend("ledger_schema", data)
+
+    def dropped(self) -> None:
+        """Nothing is to be undone."""
+        self._context.run.undone(self._record)
+
+    def left(self, reason: str) -> None:
+        """Tell people; the record stays open."""
+        self._context.progress(f"the ledger's schema {self._schema} was not dropped, `gonogo heal` will: {reason}")
+
+
 class Beneath:
     """Started on entering, stopped by `stop` or on leaving."""
 
@@ -70,7 +92,10 @@ class Beneath:
         stack = self._context.stack
         reference = f"${{{stack.spec.data.service}.url.admin}}"  # names every server: the writers follow a failover
         return Ledger(
-            lambda: stack.resolve(reference), run_id=self._context.run.run_id, rate_per_second=rate_per_second
+            lambda: stack.resolve(reference),
+            run_id=self._context.run.run_id,
+            rate_per_second=rate_per_second,
+            note=SchemaNote(self._context) if stack.runtime == "external" else None,
         )
 
     def _await_flow(self) -> None:

@@ -152,7 +152,8 @@ def test_a_killed_run_is_healed_by_the_same_command(pair: HandMade, tmp_path: Pa
     stack = pair.stack_file("hooked", hooks(pair, kill="kill/start"))
     path = tmp_path / "chaos" / "by_kill.yaml"
     scenario(tmp_path, "kill")
-    path.write_text(path.read_text().replace("hold: 1s", "hold: 60s"))
+    text = path.read_text().replace("hold: 1s", "hold: 60s")
+    path.write_text(f"{text}during: {{ledger: {{rate: 50/s}}}}\n")
     process = subprocess.Popen(
         command(
             "chaos", "by_kill", "--stack", stack, "--content", tmp_path, "--allow-destructive",
@@ -169,6 +170,8 @@ def test_a_killed_run_is_healed_by_the_same_command(pair: HandMade, tmp_path: Pa
     process.wait()
     healed = gonogo("heal", environment=pair.environment)
     assert healed.code == 0, healed.out + healed.err
+    assert "ledger_schema db" in healed.out
     assert pair.db.ask("SELECT pg_is_in_recovery()") == [(False,)]
+    assert pair.db.ask("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'gonogo%'") == []
     assert gonogo("clean", environment=pair.environment).code == 0
     assert pair.db.ask("SELECT 1") == [(1,)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -11,7 +11,7 @@ from tests.func.conftest import Running
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import HarnessError, NotMeasurable
-from gonogo.pg.ledger import APPLICATION_NAME, Fate, Ledger, count
+from gonogo.pg.ledger import APPLICATION_NAME, Fate, Ledger, count, drop_schema
 from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import PostgresServer
 
@@ -162,3 +162,45 @@ def test_where_nothing_can_be_written_nothing_can_be_measured(reference_stack: R
 
     with pytest.raises(NotMeasurable, match="read-only transaction"):
         ledger.__enter__()
+
+
+class Kept:
+    """A note that a test can read; it sees whether the schema was there when it was told of."""
+
+    def __init__(self, exists: Callable[[str], bool]) -> None:
+        self.told: list[str] = []
+        self._exists = exists
+
+    def announce(self, schema: str) -> None:
+        """Before it is there."""
+        self.told.append(f"announced, {'there' if self._exists(schema) else 'not there'}")
+
+    def dropped(self) -> None:
+        """It is gone."""
+        self.told.append("dropped")
+
+    def left(self, reason: str) -> None:
+        """It stays."""
+        self.told.append(f"left: {reason}")
+
+
+def test_a_schema_is_announced_before_it_is_there_and_what_became_of_it_is_told(reference_stack: Running) -> None:
+    good = reference_stack.stack.resolve("${db.url.admin}")
+    with session(reference_stack.stack.postgres().dsn()) as connection:
+        note = Kept(lambda schema: connection.execute(SCHEMAS, [schema]).fetchone() == (1,))
+        ledger = Ledger(lambda: good, run_id="test", rate_per_second=100, note=note)
+        with ledger:
+            ledger.await_acknowledgement(0.0, Deadline.after(20))
+            ledger.stop()
+            ledger.dsn = lambda: "host=127.0.0.1 port=1 connect_timeout=2"
+        first, second = note.told
+        assert first == "announced, not there"
+        assert second.startswith("left: ")
+        assert "refused" in second
+
+        ledger.dsn = lambda: good
+        ledger.__exit__(None, None, None)
+        assert note.told[2:] == ["dropped"]
+        assert connection.execute(SCHEMAS, [ledger.schema]).fetchone() == (0,)
+        with pytest.raises(HarnessError, match="public is no schema of a ledger"):
+            drop_schema(connection, "public")

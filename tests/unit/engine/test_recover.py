@@ -9,6 +9,7 @@ import pytest
 from gonogo.cli._recovery import tell
 from gonogo.engine.recover import clean, heal
 from gonogo.rundir.state import RunIdentity, RunState
+from gonogo.stacks.undo.ledger_schema import LedgerSchemaUndo
 from gonogo.stacks.undo.server_settings import ServerSettingsUndo
 
 
@@ -61,12 +62,13 @@ def test_a_record_that_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -
     assert [path.name for path in (tmp_path / "state" / "runs").iterdir()] == ["20261124-000000-dead00"]
 
 
-def test_settings_of_a_server_that_goes_on_are_healed_and_the_rest_is_left_to_clean(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("kind", [ServerSettingsUndo, LedgerSchemaUndo])
+def test_what_stays_with_a_server_that_goes_on_is_healed_and_the_rest_is_left_to_clean(
+    kind: type[ServerSettingsUndo | LedgerSchemaUndo], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undone: list[object] = []
-    monkeypatch.setattr(ServerSettingsUndo, "undo", lambda _, data: undone.append(data))
-    a_dead_run(tmp_path, "server_settings", "llm_stub")
+    monkeypatch.setattr(kind, "undo", lambda _, data: undone.append(data))
+    a_dead_run(tmp_path, kind.__module__.rpartition(".")[2], "llm_stub")
     found = heal()
     assert (found.problems, len(found.undone), undone) == ([], 1, [{}])
     assert len(clean().undone) == 1
