@@ -42,6 +42,7 @@ COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")
 CUT_OFF = ("RemoteProtocolError", "ReadError", "WriteError")  # the other side closed the connection
 CLOSED = "closed"
 BODILESS = ("GET ", "HEAD ", "DELETE ")
+GROWING = ("search", "chat")  # requests that take longer over more passages
 WITH_ARGUMENT = ("header", "count", "error")
 LEAKS: Mapping[str, re.Pattern[str]] = {
     "stack trace": re.compile(
@@ -87,8 +88,8 @@ def check_source(source: str) -> None:
     )
 
 
-def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Observation:
-    """Look at an exchange. Raises NotMeasurable."""
+def observation(name: str, source: str, exchange: Exchange, evidence: str, *, sample: str = "") -> Observation:
+    """Look at an exchange. `sample`: of what part of the data, where they are too few. Raises NotMeasurable."""
     if exchange.absent:
         return Observation(
             name=name, subject=exchange.subject, value=None, n=0, detail=exchange.absent, evidence=evidence,
@@ -101,6 +102,7 @@ def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Ob
         text = str(fill(match["text"], exchange.values))
         value = str(value) == text if match["how"] == "==" else _contains(value, text)
     timed = not match and plain in TIMES
+    few = bool(sample) and exchange.call in GROWING
     return Observation(
         name=name,
         subject=exchange.subject,
@@ -108,8 +110,9 @@ def observation(name: str, source: str, exchange: Exchange, evidence: str) -> Ob
         unit="s" if timed else "1" if plain == "answered_right" else "",
         n=_samples(plain, exchange),
         load_sensitive=timed,
+        lower_bound=timed and few,
         evidence=evidence,
-        detail=_told(plain, value, exchange.last),
+        detail=_told(plain, value, exchange.last) or (sample if timed and few else ""),
     )
 
 

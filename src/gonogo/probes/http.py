@@ -16,6 +16,7 @@ from gonogo.probes._steps import StepSpec, Tolerated, undeclared_calls
 from gonogo.spec.base import Spec
 from gonogo.spec.contract import ContractSpec
 from gonogo.stacks.context import Context
+from gonogo.stacks.scale import sampled
 
 TRANSCRIPT = "exchanges.txt"
 
@@ -59,6 +60,7 @@ class HttpProbe:
     def observe(self, context: Context, parameters: HttpParameters) -> Iterator[Observation]:
         """What each step's `observe` asks for, with the step's name as subject."""
         talk = Conversation.on(context.stack, context.deadline, parameters.also_answers)
+        sample = sampled(context)
         evidence = f"artifacts/{context.recorder.item_id}/{TRANSCRIPT}"
         try:
             if "silence" in parameters.also_answers:
@@ -66,7 +68,8 @@ class HttpProbe:
             for step in parameters.steps:
                 for exchange in talk.perform(step):
                     for name, source in (step.observe or parameters.observe).items():
-                        yield from _seen(observation(name, source, exchange, evidence), source, step, exchange)
+                        first = observation(name, source, exchange, evidence, sample=sample)
+                        yield from _seen(first, source, step, exchange)
         finally:
             talk.clean_up(parameters.finally_)
             context.recorder.artifact(TRANSCRIPT, "\n".join(talk.transcript))

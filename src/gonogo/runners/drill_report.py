@@ -6,17 +6,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from gonogo.core.observation import Mark, Observation, Span, Timeline
-from gonogo.core.quantity import format_bytes, format_seconds
+from gonogo.core.quantity import format_seconds
 from gonogo.drills import Artefact
 from gonogo.pg.fingerprint import Fingerprint
 from gonogo.runners.phases import NANO
 from gonogo.runners.service import POLL_SECONDS
 from gonogo.stacks.context import Context
+from gonogo.stacks.scale import ENOUGH_DATA, data_share
 
 if TYPE_CHECKING:
     from gonogo.runners.drill import Drill
 
-ENOUGH_DATA = 0.5  # of production: less can fail an objective and never prove that it holds
 INDEX_PHASE = "vector indexes"
 BY_SIZE = ("data", "keys and policies", INDEX_PHASE, "analyze")  # phases that grow with the data
 
@@ -95,28 +95,6 @@ def _projection(drill: Drill, rto_seconds: float, scale: float) -> Observation:
         unit="s",
         detail=f"a projection, not a measurement: the phases that grow with the data, {scale:.1f} times as long",
     )
-
-
-def data_share(context: Context) -> tuple[Observation, float | None]:
-    """The measured data as a share of production's, by the table that is furthest from it; and its inverse."""
-    declared = context.stack.spec.data.production_size
-    unsaid = [key for key, table in context.facts.tables.items() if table.vector and not declared.get(key)]
-    if declared and unsaid:  # a small table beside it would pass for the whole
-        detail = f"the stack file's production_size does not say how large {', '.join(unsaid)} is"
-        return Observation(name="data_share", value=None, unit="1", detail=detail), None
-    shares = {
-        key: context.facts.tables[key].rows / rows
-        for key, rows in declared.items()
-        if key in context.facts.tables and rows
-    }
-    if not shares:
-        detail = "the stack file declares no production_size: which share of production this was, nobody knows"
-        return Observation(name="data_share", value=None, unit="1", detail=detail), None
-    key = min(shares, key=lambda name: shares[name])
-    rows, size = context.facts.tables[key].rows, format_bytes(context.facts.data_size_bytes or 0)
-    detail = f"on {rows} of production's {declared[key]} rows of {key}, {size} in all"
-    observation = Observation(name="data_share", value=shares[key], unit="1", n=rows, detail=detail)
-    return observation, (1 / shares[key] if shares[key] else None)
 
 
 def exposure(context: Context, parameters: Any, artefact: Artefact | None) -> Iterator[Observation]:

@@ -21,6 +21,7 @@ from gonogo.load.wire import TIMEOUT, Sample
 from gonogo.spec.references import lookup_in, substitute
 from gonogo.spec.verification import LoadSpec, TrafficSpec
 from gonogo.stacks.context import Context
+from gonogo.stacks.scale import sampled
 
 if TYPE_CHECKING:
     from gonogo.pg.vectors import Exact
@@ -61,6 +62,7 @@ def run_load(
         evidence=evidence,
         expected=frozenset(spec.expect),
         late=_late(result, limit),
+        sample=sampled(context),
     )
     for observation in _observations(seen, truth):
         context.observe(observation)
@@ -75,6 +77,7 @@ class _Seen:
     evidence: str
     expected: frozenset[str]
     late: str  # why its latencies say little about the service, "" where they do
+    sample: str  # on which part of production's data, "" where it is enough of them
 
     @property
     def samples(self) -> Sequence[Sample]:
@@ -171,8 +174,9 @@ def _percentiles(seen: _Seen, counted: Sequence[Sample], prefix: str = "") -> It
             low=min(found.low, by_service.low),
             high=found.high,
             load_sensitive=True,
+            lower_bound=bool(seen.sample),
             evidence=seen.evidence,
-            detail="from the intended start to the last byte of the answer",
+            detail="; ".join(filter(None, ("from the intended start to the last byte of the answer", seen.sample))),
         )
 
 

@@ -25,7 +25,8 @@ from gonogo.runners import baseline
 from gonogo.runners import drill as drill_runner
 from gonogo.runners.baseline import fingerprint_of
 from gonogo.runners.drill import check_disk_space, refuse_source, run_drill
-from gonogo.runners.drill_report import data_share, exposure
+from gonogo.runners.drill_report import exposure
+from gonogo.stacks.scale import data_share
 from gonogo.stacks.searching import ask
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -119,3 +120,16 @@ def test_rows_that_the_search_leaves_out_are_no_truth(fresh_stack: Callable[...,
         connection.execute("CREATE POLICY kept ON chunks AS RESTRICTIVE USING (id % 5 > 0)")
     with pytest.raises(NotMeasurable, match=r"the search leaves rows of .*chunks out"):
         exact_answers(context, questions, 10)
+
+
+def test_latencies_of_a_small_part_of_production_prove_nothing(reference_stack: Any) -> None:
+    chunks = replace(reference_stack.facts.tables["chunks"], rows=2_000)  # of 10,000
+    few = replace(reference_stack, facts=replace(reference_stack.facts, tables={"chunks": chunks}))
+    for stack, bound in ((few, True), (reference_stack, False)):
+        for _ in range(3):  # a host that is busy with other things measures no latencies
+            found, _ = observed(stack, 5)
+            if found["p95"].value is not None:
+                break
+        assert found["p95"].lower_bound is bound
+        assert ("on 2000 of production's 10000 rows" in found["p95"].detail) is bound
+        assert not found["error_rate"].lower_bound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -70,3 +71,14 @@ def test_keys_do_not_reach_the_transcript(reference_stack: Running) -> None:
     transcript = (reference_stack.directory.path / "artifacts/checks/http/exchanges.txt").read_text()
     assert "GET /****" in transcript
     assert key not in transcript
+
+
+def test_a_search_among_a_part_of_production_is_a_lower_bound(reference_stack: Running) -> None:
+    chunks = dataclasses.replace(reference_stack.facts.tables["chunks"], rows=2_000)  # of 10,000
+    few = dataclasses.replace(
+        reference_stack, facts=dataclasses.replace(reference_stack.facts, tables={"chunks": chunks})
+    )
+    steps = [{"call": "search"}, {"call": "live"}]
+    seen = observed(few, steps=steps, observe={"seconds": "seconds"})
+    assert [one.lower_bound for one in seen] == [True, False]
+    assert not any(one.lower_bound for one in observed(reference_stack, steps=steps, observe={"seconds": "seconds"}))

@@ -135,3 +135,20 @@ def test_requests_that_openapi_does_not_describe_are_named(application: Applicat
     }
     assert taken(application, "undocumented", answer(200, described)).value == ("POST /search",)
     assert taken(application, "undocumented", answer(404)).value is None
+
+
+@pytest.mark.parametrize(
+    ("call", "source", "sample", "bound"),
+    [
+        ("search", "p95", "on 2000 of production's 1000000 rows", True),
+        ("search", "p95", "", False),
+        ("search", "status", "on 2000 of production's 1000000 rows", False),
+        ("live", "p95", "on 2000 of production's 1000000 rows", False),
+    ],
+)
+def test_a_search_among_too_few_rows_is_quick_without_proving_anything(
+    application: Application, call: str, source: str, sample: str, bound: bool
+) -> None:
+    exchange = Exchange(subject="step", call=call, answers=(answer(200),), application=application, values={})
+    seen = observation("seen", source, exchange, "", sample=sample)
+    assert (seen.lower_bound, seen.detail) == (bound, sample if bound else "")

@@ -10,7 +10,8 @@ import pytest
 
 from gonogo.core.facts import Facts, TableFacts
 from gonogo.pg.fingerprint import Fingerprint, TablePrint
-from gonogo.runners.drill_report import data_share, restored_rows
+from gonogo.runners.drill_report import restored_rows
+from gonogo.stacks.scale import data_share
 
 
 def fingerprint(rows: Mapping[str, int]) -> Fingerprint:
