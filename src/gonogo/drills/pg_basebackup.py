@@ -8,8 +8,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from gonogo.core.errors import DeadlineExceeded, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
 from gonogo.drills._pg_basebackup_defects import DEFECTS
@@ -17,10 +18,14 @@ from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer
 
+if TYPE_CHECKING:
+    from gonogo.pg.sessions import Connection
+
 NEEDS = frozenset({Capability.BACKUP_TOOLS, Capability.SQL, Capability.PHYSICAL_RESTORE})
 MANIFEST = "backup_manifest"
 WAL = "pg_wal"
 RECOVERY_SECONDS = 60.0
+ENDING_SECONDS = 5.0
 POLL_SECONDS = 0.002
 PRIVATE = 0o700
 
@@ -123,23 +128,47 @@ def restore_files(context: Context, parameters: BaseBackupParameters, backup: Pa
 
 
 def await_end_of_recovery(context: Context, target: PostgresServer) -> None:
-    """Return when the server takes writes. Raises RestoreFailed when it waits for somebody, DeadlineExceeded."""
+    """Return when the server takes writes.
+
+    Raises RestoreFailed when it ends or waits for somebody, DeadlineExceeded when it is still at it.
+    """
     import psycopg  # noqa: PLC0415 - planning need not pay for the driver
 
     from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
 
     limit = context.deadline.within(RECOVERY_SECONDS)
-    with session(target.dsn(database="postgres"), timeout_seconds=RECOVERY_SECONDS) as connection:
+    try:
+        with session(target.dsn(database="postgres"), timeout_seconds=RECOVERY_SECONDS) as connection:
+            limit.poll(
+                lambda: _takes_writes(connection),
+                every_seconds=POLL_SECONDS,
+                what="the restored server is still in recovery",
+            )
+    except psycopg.OperationalError as error:
+        _see_whether_it_ended(context, target)
+        raise NotMeasurable(f"the restored server does not say whether it is in recovery: {error}") from error
 
-        def writable() -> bool:
-            if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
-                return True
-            with suppress(psycopg.errors.ObjectNotInPrerequisiteState):  # recovery has ended since
-                if connection.execute("SELECT pg_is_wal_replay_paused()").fetchone() == (True,):
-                    raise RestoreFailed("the restored server stays in recovery: it is paused and waits for a promotion")
-            return False
 
-        limit.poll(writable, every_seconds=POLL_SECONDS, what="the restored server is still in recovery")
+def _takes_writes(connection: Connection) -> bool:
+    import psycopg  # noqa: PLC0415 - planning need not pay for the driver
+
+    if connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,):
+        return True
+    with suppress(psycopg.errors.ObjectNotInPrerequisiteState):  # recovery has ended since
+        if connection.execute("SELECT pg_is_wal_replay_paused()").fetchone() == (True,):
+            raise RestoreFailed("the restored server stays in recovery: it is paused and waits for a promotion")
+    return False
+
+
+def _see_whether_it_ended(context: Context, target: PostgresServer) -> None:
+    """Raise RestoreFailed where the server that closed the session is about to end: its target is not in the WAL."""
+    from gonogo.stacks.sqlserver import complaint  # noqa: PLC0415 - needs the driver
+
+    with suppress(DeadlineExceeded):
+        context.deadline.within(ENDING_SECONDS).poll(
+            lambda: not target.is_running(), every_seconds=POLL_SECONDS, what="the restored server ends"
+        )
+        raise RestoreFailed(f"the restored server ended in its recovery: {complaint(target.log_tail())}")
 
 
 def unpack(backup: Path, data: Path) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+import psycopg
 import pytest
 
 from gonogo.core.deadline import Deadline
@@ -55,9 +56,14 @@ def recovering(monkeypatch: pytest.MonkeyPatch, *, paused: bool) -> None:
     monkeypatch.setattr(sessions, "session", session)
 
 
-def awaited() -> None:
+def awaited(*, running: bool = True) -> None:
     context = SimpleNamespace(deadline=Deadline.after(0.05))
-    await_end_of_recovery(cast("Any", context), cast("Any", SimpleNamespace(dsn=lambda **_: "")))
+    target = SimpleNamespace(
+        dsn=lambda **_: "",
+        is_running=lambda: running,
+        log_tail=lambda: "FATAL:  recovery ended before configured recovery target was reached",
+    )
+    await_end_of_recovery(cast("Any", context), cast("Any", target))
 
 
 def test_a_recovery_that_goes_on_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,4 +75,20 @@ def test_a_recovery_that_goes_on_is_not_known(monkeypatch: pytest.MonkeyPatch) -
 def test_a_recovery_that_is_paused_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     recovering(monkeypatch, paused=True)
     with pytest.raises(RestoreFailed, match="paused"):
+        awaited()
+
+
+def closed(*_: Any, **__: Any) -> Any:
+    raise psycopg.errors.AdminShutdown("terminating connection due to administrator command")
+
+
+def test_a_server_that_ends_in_its_recovery_was_not_restored(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "session", closed)
+    with pytest.raises(RestoreFailed, match="recovery ended before configured recovery target"):
+        awaited(running=False)
+
+
+def test_a_server_that_closed_the_session_and_lives_on_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "session", closed)
+    with pytest.raises(NotMeasurable, match="administrator command"):
         awaited()
