@@ -34,7 +34,7 @@ CONTENTION = "Contention: what gonogo's own meter found others to use of the pro
 
 def measure(options: Options) -> Result:
     """Gates in a row on an idle machine, then others with one burner per processor, which gonogo did not start."""
-    runs, busy_runs = options.count(small=1, full=20), options.count(small=1, full=5)
+    runs, busy_runs = options.count(small=1, full=20), options.count(small=1, full=20)
     with tempfile.TemporaryDirectory(prefix="gonogo-bench-") as temporary:
         folder = options.keep or Path(temporary)
         earlier = len(list(folder.glob("*/run.json")))
