@@ -16,15 +16,16 @@ from gonogo.spec.stack import StackSpec
 from gonogo.spec.suite import PolicySpec
 
 TIMES = re.compile(r"^(rto|rpo)$|_p\d+$")  # names of objectives that can only be durations
+SHARES = re.compile(r"_rate$")  # and of those that are shares of requests
 STRICTER = {"at_most": min, "at_least": max}
 
 
 def check_objectives(stack: Loaded[StackSpec]) -> None:
-    """Raises SpecError for durations without a unit: 300 that means milliseconds would be taken for seconds."""
+    """Raises SpecError for what is not what it says: 300 that means milliseconds, and 1 that means a hundredth."""
     problems = [
         stack.document.problem(("objectives", name), f"objectives.{name}: {wrong}")
         for name, written in stack.spec.objectives.items()
-        if (wrong := _no_duration(name, written))
+        if (wrong := _bare(name, written))
     ]
     if problems:
         raise SpecError(problems)
@@ -44,7 +45,7 @@ def _wrong_limits(policy: Loaded[PolicySpec], read: set[str], matchers: Mapping[
         wrong = (
             _unread(name, read)
             or _loosens(limit.matcher, matchers.get(name, set()))
-            or _no_duration(name, getattr(limit, limit.matcher))
+            or _bare(name, getattr(limit, limit.matcher))
         )
         if wrong:
             yield policy.document.problem(("limits", name), f"policy {policy.spec.policy}: limits.{name}: {wrong}")
@@ -77,17 +78,20 @@ def _matchers(verifications: Mapping[str, Verification]) -> dict[str, set[str]]:
     return found
 
 
-def _no_duration(name: str, written: object) -> str:
-    """Why an objective that is a time has none; zero is the same in every unit."""
-    if not TIMES.search(name):
+def _bare(name: str, written: object) -> str:
+    """Why an objective does not say what it means; zero is the same in every unit."""
+    if not (TIMES.search(name) or SHARES.search(name)):
         return ""
     try:
         quantity = parse_quantity(written)  # type: ignore[arg-type]  # what is no quantity is refused there
     except ValueError as error:
         return str(error)
-    if quantity.unit == "s" or (quantity.value == 0 and not quantity.unit):
+    if quantity.value == 0 and not quantity.unit:
         return ""
-    return f"{written} is no duration; it needs a unit of time, for example 300ms"
+    if TIMES.search(name):
+        return "" if quantity.unit == "s" else f"{written} is no duration; it needs a unit of time, for example 300ms"
+    all_of_them = quantity.unit in {"", "1"} and quantity.value >= 1
+    return "" if not all_of_them else f"{written} is every request or more; a share is written as 1% or 0.01"
 
 
 def stricter(name: str, objective: str | float, limit: Any) -> str | int | float:

@@ -123,3 +123,9 @@ def test_an_unknown_fault_or_probe_in_a_users_file_is_told_with_its_line(tmp_pat
         SpecError, match=r"mine\.yaml:3:5: unknown fault 'primary_kiled'; did you mean 'primary_killed'"
     ):
         make_plan(read_inputs(RunOptions(content=(tmp_path,), only=("chaos/mine",))), World())
+
+
+def test_a_share_of_all_requests_limits_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match=r"limits\.error_rate: 1 is every request or more; a share is written as 1%"):
+        objectives_under(tmp_path, "{error_rate: {at_most: 1}}")
+    assert objectives_under(tmp_path, "{error_rate: {at_most: 0.001}}")["error_rate"] == "0.001"
