@@ -85,24 +85,31 @@ def _next_is_taken(last: int, used: int, *, called: bool, descending: bool) -> b
     return last < used or (last == used and not called)
 
 
+def extension(connection: Connection, name: str) -> sql.Identifier:
+    """Where an extension is, made where it is missing and no search path hides it. Raises NotMeasurable."""
+    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA pg_catalog").format(sql.Identifier(name))
+    try:
+        connection.execute(statement)
+    except psycopg.Error as error:
+        raise NotMeasurable(f"{name} is not to be had: {error.diag.message_primary or error}") from error
+    row = connection.execute("SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = %s", [name])
+    return sql.Identifier(row.fetchall()[0][0].strip('"'))
+
+
 def structure(connection: Connection) -> Structure:
     """Look into every table and btree with amcheck. Raises NotMeasurable where there is none."""
-    try:
-        connection.execute("CREATE EXTENSION IF NOT EXISTS amcheck")
-    except psycopg.Error as error:
-        raise NotMeasurable(f"amcheck is not to be had: {error.diag.message_primary or error}") from error
+    schema = extension(connection, "amcheck")
     tables = connection.execute(query("soundness", "tables_to_check")).fetchall()
     btrees = connection.execute(query("soundness", "btrees_to_check")).fetchall()
-    found = [*_of_tables(connection, tables), *_of_btrees(connection, btrees)]
+    found = [*_of_tables(connection, schema, tables), *_of_btrees(connection, schema, btrees)]
     return Structure(errors=tuple(found), checked=len(tables) + len(btrees))
 
 
-def _of_tables(connection: Connection, tables: list[tuple[int, str]]) -> Iterator[str]:
+def _of_tables(connection: Connection, schema: sql.Identifier, tables: list[tuple[int, str]]) -> Iterator[str]:
+    statement = sql.SQL("SELECT msg FROM {}.verify_heapam(%s::oid::regclass, on_error_stop => true) LIMIT 1")
     for oid, name in tables:
         try:
-            row = connection.execute(
-                "SELECT msg FROM verify_heapam(%s::oid::regclass, on_error_stop => true) LIMIT 1", [oid]
-            ).fetchone()
+            row = connection.execute(statement.format(schema), [oid]).fetchone()
         except psycopg.errors.DatabaseError as error:
             yield f"{name}: {error.diag.message_primary or error}"
         else:
@@ -110,10 +117,11 @@ def _of_tables(connection: Connection, tables: list[tuple[int, str]]) -> Iterato
                 yield f"{name}: {row[0]}"
 
 
-def _of_btrees(connection: Connection, btrees: list[tuple[int, str]]) -> Iterator[str]:
+def _of_btrees(connection: Connection, schema: sql.Identifier, btrees: list[tuple[int, str]]) -> Iterator[str]:
+    statement = sql.SQL("SELECT {}.bt_index_check(%s::oid::regclass, true)")
     for oid, name in btrees:
         try:
-            connection.execute("SELECT bt_index_check(%s::oid::regclass, true)", [oid])
+            connection.execute(statement.format(schema), [oid])
         except psycopg.errors.DatabaseError as error:
             yield f"{name}: {error.diag.message_primary or error}"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import psycopg
 
@@ -18,7 +18,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
-from gonogo.drills import RestoreFailed
+from gonogo.drills import RestoreFailed, printable
 from gonogo.drills.given import Given, physical
 from gonogo.drills.given.logical import Dump
 from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of
@@ -66,12 +66,18 @@ class Verifying:
     size_bytes: int | None = None
 
     def observe(self, observation: Observation) -> None:
-        """Record one observation."""
-        self.recorder.event(ObservationMade(id=self.recorder.item_id, observation=observation))
+        """Record one observation. Names in it may be anybody's."""
+        value = observation.value
+        if isinstance(value, tuple):
+            value = tuple(printable(one) for one in value)
+        shown = replace(
+            observation, value=value, subject=printable(observation.subject), detail=printable(observation.detail)
+        )
+        self.recorder.event(ObservationMade(id=self.recorder.item_id, observation=shown))
 
     def progress(self, message: str) -> None:
         """Tell people what goes on."""
-        self.recorder.event(ItemProgressed(id=self.recorder.item_id, message=message))
+        self.recorder.event(ItemProgressed(id=self.recorder.item_id, message=printable(message)))
 
     def run(self) -> None:
         """Verify it, and record what it showed. Raises NotMeasurable."""
@@ -87,7 +93,7 @@ class Verifying:
                 raise NotMeasurable(box.stopped) from error
             self.observe(Observation(name="restored", value=False, n=1, detail=str(error)))
         finally:
-            box.empty()
+            box.close()
             self.recorder.event(
                 TimelineDrawn(id=self.recorder.item_id, timeline=report.timeline(self.clock, self.recorder.elapsed_s))
             )
@@ -223,9 +229,9 @@ def _failing(box: Box) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.QueryCanceled as error:
-        raise NotMeasurable(f"time limit reached while reading the restored database: {error}") from error
+        raise NotMeasurable("time limit reached: the restored database is read") from error
     except psycopg.errors.UndefinedFile as error:
-        raise NotMeasurable(f"a library of an extension is not here: {error}") from error
+        raise NotMeasurable(f"a library of an extension is not here: {printable(str(error))}") from error
     except psycopg.errors.DiskFull as error:
         raise NotMeasurable(f"the disk is full: {error}") from error
     except psycopg.Error as error:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gonogo.runners.given import Request
 
 OF_DATABASE = ("grants of database", "owner of database")
+OWNER_OF_SCHEMA, PUBLIC = "owner of schema", "public"
 REWRITTEN = ("view",)  # kinds whose text another major version writes otherwise
 NEW_PRIVILEGE = "MAINTAIN "  # since PostgreSQL 17 every owner has it
 Objects = Mapping[str, Mapping[str, str]]
@@ -45,6 +46,8 @@ class Carried:
     ) -> Iterator[Observation]:
         """Everything that differs."""
         before, now = self._kept(reference.fingerprint), self._kept(without_secrets(after))
+        if not self.roles and PUBLIC not in before.objects.get(OWNER_OF_SCHEMA, {}):
+            now = _without_public(now)
         yield from rows_and_objects(before, now, before, evidence)
         if self.roles:
             yield _roles(reference, connection)
@@ -114,6 +117,16 @@ def carried_by(request: Request, *, dump: Dump | None = None, major: int | None 
         versions_match=match,
         locale=dump.kept_locale,
     )
+
+
+def _without_public(fingerprint: Fingerprint) -> Fingerprint:
+    """Without a schema that every new database has, and no dump of one that dropped it takes away."""
+    kinds = (OWNER_OF_SCHEMA, "grants of schema")
+    objects = {
+        kind: {name: text for name, text in entries.items() if kind not in kinds or name != PUBLIC}
+        for kind, entries in fingerprint.objects.items()
+    }
+    return replace(fingerprint, objects=objects)
 
 
 def _roles(reference: Portrait, connection: Connection) -> Observation:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation, Span, Timeline
 from gonogo.core.quantity import format_bytes
+from gonogo.drills import printable
 from gonogo.drills.given import Given
 from gonogo.drills.given.script import Spoken
 from gonogo.pg import soundness
@@ -64,9 +66,8 @@ def require_extensions(connection: Connection, binaries: Binaries) -> None:
         " WHERE extname NOT IN (SELECT name FROM pg_available_extensions)"
     ).fetchone()
     if missing and missing[0]:
-        raise NotMeasurable(
-            f"it needs the extension {missing[0]}, which PostgreSQL {binaries.version} here does not have"
-        )
+        where = f"PostgreSQL {binaries.version} of {binaries.bindir}"
+        raise NotMeasurable(f"it needs the extension {printable(missing[0])}, which {where} does not have")
 
 
 def read_everything(connection: Connection, reference: Portrait | None) -> Fingerprint:
@@ -104,7 +105,9 @@ def sound(connection: Connection, after: Fingerprint, subject: str) -> Iterator[
         detail="rows that were there before these constraints were never checked; as in the source",
     )  # fmt: skip
     yield from _vector_indexes(connection, subject)
-    yield _structure(connection, subject)  # last: it adds an extension
+    yield _structure(connection, subject)  # last: it adds an extension, as reading every page will
+    with suppress(NotMeasurable):
+        soundness.extension(connection, "pg_prewarm")
 
 
 def _sequences(connection: Connection, subject: str) -> Observation:

@@ -123,6 +123,14 @@ def test_a_cut_archive_of_a_base_backup(backups: Path, there: Path, verified: Ve
     assert verified(path).verdict == ("NO-GO", 1)
 
 
+def test_a_check_sum_that_comes_after_the_archive(backups: Path, there: Path, verified: Verify) -> None:
+    path = copied(backups / "tar.gz", there / "tar")
+    content = bytearray((path / "base.tar.gz").read_bytes())
+    content[-6] ^= 1
+    (path / "base.tar.gz").write_bytes(content)
+    assert verified(path).verdict == ("NO-GO", 1)
+
+
 # --- with one
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
+import shutil
 import socket
+import subprocess
+import sys
 import tarfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -46,6 +51,7 @@ def test_code_in_psql_and_in_the_server_stays_in_the_box(there: Path, verified: 
 CREATE TABLE t (line text);
 COPY t FROM PROGRAM 'touch {outside}/by_server; bash -c "{call}"; {sleeper}; id -u; ls -d /proc/1 /var /srv; true';
 COPY t FROM PROGRAM 'cat ../seen';
+\\! mkdir -p locked/inside; ln -s / locked/inside/root; chmod 0 locked/inside locked
 ALTER SYSTEM SET archive_mode = on;
 ALTER SYSTEM SET listen_addresses = '*';
 """
@@ -57,7 +63,7 @@ ALTER SYSTEM SET listen_addresses = '*';
     assert answer.value("contained") is True
     assert answer.verdict == ("PARTIAL", 0)  # it restores: what it tried changed nothing
     assert answer.value("rows") == 2  # two user ids, and nothing of this host
-    assert not [one for one in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x00300" in _read(one)]
+    assert not sleeping(300)
 
 
 @pytest.mark.parametrize(
@@ -150,3 +156,32 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+def test_nothing_survives_a_kill_and_clean_removes_the_rest(there: Path, tmp_path: Path) -> None:
+    scratch = short_folder("gs-")
+    environment = {**os.environ, "GONOGO_SCRATCH": str(scratch), "GONOGO_STATE": str(tmp_path / "state")}
+    command = [sys.executable, "-m", "gonogo", "verify-backup", str(dump(there, "\\! sleep 986")), "-q"]
+    process = subprocess.Popen([*command, "--out", str(tmp_path / "out" / "run")], env=environment)
+    try:
+        wait_for(lambda: bool(sleeping(986)))
+        process.kill()
+        wait_for(lambda: not sleeping(986))
+    finally:
+        process.kill()
+        process.wait()
+    subprocess.run([sys.executable, "-m", "gonogo", "clean"], env=environment, check=True, timeout=60)
+    assert [one for top in scratch.iterdir() for one in top.iterdir()] == []
+    shutil.rmtree(scratch)
+
+
+def sleeping(seconds: int) -> list[Path]:
+    """Processes of this host, those in boxes too."""
+    return [one for one in Path("/proc").glob("[0-9]*/cmdline") if _read(one) == b"sleep\x00%d\x00" % seconds]
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.05)

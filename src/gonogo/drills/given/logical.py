@@ -12,7 +12,7 @@ from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
-from gonogo.drills import Phases, RestoreFailed, words
+from gonogo.drills import Phases, RestoreFailed, printable, words
 from gonogo.drills.given import BackupKind
 from gonogo.drills.given.script import LONGEST_LINE, Spoken, lines_of, spoken, without_locale
 from gonogo.drills.pg_dump_plain import LAST_BYTES, LAST_LINE
@@ -62,7 +62,7 @@ class Dump:
             known = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions")}
         if missing := [name for name in self.spoken.extensions if name not in known]:
             where = f"PostgreSQL {here.version} of {here.bindir}"
-            raise NotMeasurable(f"it needs the extension {', '.join(missing)}, which {where} does not have")
+            raise NotMeasurable(f"it needs the extension {printable(', '.join(missing))}, which {where} does not have")
 
     def make_room(self) -> str:
         """Roles that it names, without any right; the database, if it makes none. Returns the database's name."""
@@ -156,5 +156,5 @@ def building_options() -> str:
     workers = max(1, (os.cpu_count() or 2) - 1)
     return (
         f"-c maintenance_work_mem={memory}MB -c max_parallel_maintenance_workers={workers}"
-        " -c client_min_messages=warning"
+        " -c client_min_messages=warning -c role=none -c default_transaction_read_only=off"  # the database may say else
     )

@@ -83,6 +83,8 @@ class Taking:
                 with tarfile.open(fileobj=cast("IO[bytes]", _Stream(expanded)), mode="r|", bufsize=CHUNK) as archive:
                     for member in archive:
                         self._member(archive, member, target, source)
+                while expanded(CHUNK):  # the check sum of a compressed archive comes last
+                    self.deadline.check("the backup is unpacked")
             except (tarfile.TarError, EOFError) as error:
                 raise RestoreFailed(f"{source.name} cannot be unpacked: {error}") from error
 

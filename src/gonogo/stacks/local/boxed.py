@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, HarnessError, StackError
@@ -23,6 +24,8 @@ START_SECONDS = 120.0
 SOCKET_IN_PLACE = "local all all trust\n"  # who reaches the socket has reached the folder, which is private
 SINCE_ARCHIVE_LIBRARIES = 15
 SETS_IN_INITDB = 16
+
+OURS = ("role=none", "default_transaction_read_only=off", "search_path=public")
 
 # On the command line, where nothing that a backup brings can change them.
 FIXED = {
@@ -57,6 +60,10 @@ class BoxedPostgres(SqlServer):
         self.box = box
         self.data = box.folder / "data"
         self._child: Child | None = None
+
+    def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
+        """As others', and whatever the restored database sets for its sessions: they stay the superuser's."""
+        return make_conninfo(super().dsn(role, database=database), options=" ".join(f"-c {one}" for one in OURS))
 
     def pids(self) -> tuple[int, ...]:
         """The process that contains it."""

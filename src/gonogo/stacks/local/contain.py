@@ -153,6 +153,15 @@ class Box:
             kill_tree(child.pid if child.running() else None, self.folder)
             child.gone()
 
+    def close(self) -> None:
+        """End everything, and see that the folder can be removed: what ran in it may have locked folders."""
+        self.empty()
+        self.folder.chmod(0o700)
+        for top, names, _ in os.walk(self.folder):
+            for path in (Path(top, name) for name in names):
+                if not path.is_symlink():
+                    path.chmod(0o700)
+
     def _check(self) -> None:
         if self.stopped:
             raise NotMeasurable(self.stopped)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 from gonogo.core.quantity import format_bytes
 
 EVERY_SECONDS = 0.25
+SHARE = 10  # pauses are this many times as long as a look
 RESERVE_BYTES = 256 * 2**20  # stays free for everybody else, whatever happens
 
 
@@ -21,10 +23,13 @@ def space_watched(folder: Path, limit_bytes: int, stop: Callable[[str], None]) -
     ended = threading.Event()
 
     def watch() -> None:
-        while not ended.wait(EVERY_SECONDS):
+        pause = EVERY_SECONDS
+        while not ended.wait(pause):
+            began = time.monotonic()
             if reason := _too_much(folder, limit_bytes):
                 stop(reason)
                 return
+            pause = max(EVERY_SECONDS, SHARE * (time.monotonic() - began))  # looking through many files takes its time
 
     thread = threading.Thread(target=watch, name="space", daemon=True)
     thread.start()
