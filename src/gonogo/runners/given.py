@@ -29,7 +29,7 @@ from gonogo.pg.soundness import names
 from gonogo.rundir.directory import Recorder
 from gonogo.runners import given_report as report
 from gonogo.runners.baseline import without_time_limits
-from gonogo.runners.given_compare import Carried, carried_by
+from gonogo.runners.given_compare import Carried, carried_by, unlogged_tables
 from gonogo.runners.phases import PhaseClock
 from gonogo.stacks.local.binaries import Binaries
 from gonogo.stacks.local.boxed import BoxedPostgres
@@ -198,7 +198,7 @@ class Verifying:
             wanted = reference.database if reference else "any"
             raise RestoreFailed(f"it does not hold database {wanted}: it holds {', '.join(databases) or 'none'}")
         self.versions["postgresql"] = self.binaries.version
-        rows = 0
+        rows, unlogged = 0, False
         for database in databases:
             compared = reference is not None and (len(databases) == 1 or reference.database == database)
             subject = database if len(databases) > 1 else ""
@@ -209,6 +209,7 @@ class Verifying:
                 self.size_bytes = (self.size_bytes or 0) + report.size_of(connection)
                 evidence = self.recorder.artifact(f"facts_{database.encode().hex()[:40]}.json", report.as_text(after))
                 if compared and reference is not None:
+                    unlogged = bool(unlogged_tables(connection))
                     for observation in carried.compared(reference, after, connection, evidence):
                         self.observe(observation)
                 for observation in report.sound(connection, after, subject):
@@ -217,7 +218,7 @@ class Verifying:
             self.observe(report.pages(server.dsn(database=database), subject, remaining))
         self.observe(report.restored(databases, rows))
         self.observe(Observation(name="rows", value=rows, unit="count", n=len(databases)))
-        self.observe(carried.not_compared())
+        self.observe(carried.not_compared(unlogged=unlogged))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -44,20 +44,24 @@ class Carried:
     def compared(
         self, reference: Portrait, after: Fingerprint, connection: Connection, evidence: str
     ) -> Iterator[Observation]:
-        """Everything that differs."""
+        """Everything that differs, but for the rows of what recovery empties."""
         before, now = self._kept(reference.fingerprint), self._kept(without_secrets(after))
-        if not self.roles and PUBLIC not in before.objects.get(OWNER_OF_SCHEMA, {}):
+        if self.roles:
+            unlogged = unlogged_tables(connection)
+            before, now = _without(before, unlogged), _without(now, unlogged)
+        elif PUBLIC not in before.objects.get(OWNER_OF_SCHEMA, {}):
             now = _without_public(now)
         yield from rows_and_objects(before, now, before, evidence)
         if self.roles:
             yield _roles(reference, connection)
 
-    def not_compared(self) -> Observation:
-        """What nobody has compared, as a thing that does not apply: it passes nothing."""
+    def not_compared(self, *, unlogged: bool) -> Observation:
+        """What nobody has compared, as a thing that does not apply: it passes nothing. `unlogged`: there are such."""
         if not self.has_reference:
             detail = "nothing was compared: there is no reference"
         else:
-            detail = "; ".join(sentence for sentence, true in self._left_out().items() if true)
+            left_out = {"rows of unlogged tables (no recovery brings them back)": self.roles and unlogged}
+            detail = "; ".join(sentence for sentence, true in {**self._left_out(), **left_out}.items() if true)
         return Observation(
             name="not_compared", value=None if detail else (), n=1, not_applicable=bool(detail), detail=detail
         )
@@ -117,6 +121,16 @@ def carried_by(request: Request, *, dump: Dump | None = None, major: int | None 
         versions_match=match,
         locale=dump.kept_locale,
     )
+
+
+def unlogged_tables(connection: Connection) -> frozenset[str]:
+    """Tables that recovery empties."""
+    return frozenset(row[0] for row in connection.execute(query("soundness", "unlogged_tables")).fetchall())
+
+
+def _without(fingerprint: Fingerprint, tables: Collection[str]) -> Fingerprint:
+    """Without the rows of some tables; their definitions stay."""
+    return replace(fingerprint, tables={name: one for name, one in fingerprint.tables.items() if name not in tables})
 
 
 def _without_public(fingerprint: Fingerprint) -> Fingerprint:

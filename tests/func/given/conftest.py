@@ -39,6 +39,7 @@ INSERT INTO tenants (name) SELECT 'tenant ' || g FROM generate_series(1, 4) g;
 INSERT INTO chunks (tenant_id, body, embedding)
     SELECT 1 + g % 4, 'text of chunk ' || g, ARRAY(SELECT sin(g * 7.3 * d + d * d) FROM generate_series(1, 8) d)::vector
     FROM generate_series(1, 1200) g;
+CREATE UNLOGGED TABLE cache AS SELECT g FROM generate_series(1, 9) g;
 CREATE INDEX chunks_embedding_idx ON chunks USING hnsw (embedding vector_cosine_ops);
 ALTER TABLE chunks ENABLE ROW LEVEL SECURITY;
 ALTER TABLE chunks FORCE ROW LEVEL SECURITY;

@@ -52,3 +52,8 @@ ORDER BY 1
 
 -- name: databases
 SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1
+
+-- name: unlogged_tables
+SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence = 'u'
