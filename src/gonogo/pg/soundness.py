@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from gonogo.pg.sql import query
 
 K = 10
 QUERIES = 20
+FEWEST_QUERIES, SEARCH_SECONDS = 5, 30.0
 SAMPLED_ROWS = 400  # of which the queries are taken
 SEARCH_WIDTH = 400  # hnsw.ef_search: wide enough that a sound graph finds nearly everything
 MOST_PROBES = 32768
@@ -158,8 +160,10 @@ def search(connection: Connection, index: VectorIndex) -> Searched | None:
         "SELECT ({column} {operator} %(query)s)::float8 FROM {table} WHERE {column} IS NOT NULL"
         " ORDER BY {column} {operator} %(query)s LIMIT {k}"
     ).format(**parts, k=sql.Literal(K))
-    used, recalls = True, []
+    used, recalls, began = True, list[float](), time.monotonic()
     for one in queries:
+        if len(recalls) >= FEWEST_QUERIES and time.monotonic() - began > SEARCH_SECONDS:
+            break  # exact searches of a large table take long, and some tell enough
         exact = _distances(connection, near, one, enable_indexscan="off", enable_bitmapscan="off")
         width = {"hnsw.ef_search": str(SEARCH_WIDTH), "ivfflat.probes": str(min(index.lists, MOST_PROBES))}
         found = _distances(connection, near, one, enable_seqscan="off", **width)

@@ -112,7 +112,7 @@ def backups(source: Source) -> Path:
     folder.mkdir()
     unprivileged().own(folder)
     for name, arguments in {
-        "custom": ["-Fc"], "directory": ["-Fd"], "plain.sql": [], "created.sql": ["--create"],
+        "custom": ["-Fc"], "directory": ["-Fd"], "dump.tar": ["-Ft"], "plain.sql": [], "created.sql": ["--create"],
     }.items():  # fmt: skip
         source.run("pg_dump", *arguments, f"--file={folder / name}", "rag")
     for name, arguments in {"base": ["-Fp"], "tar": ["-Ft"], "tar.gz": ["-Ft", "-z"]}.items():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.func.given.conftest import Source, Verify
 
-KINDS = ("custom", "directory", "created.sql.gz", "plain.sql.zst", "base", "tar.gz")
+KINDS = ("custom", "directory", "dump.tar", "created.sql.gz", "plain.sql.zst", "base", "tar.gz")
 PHYSICAL = ("base", "tar.gz")
 
 

@@ -12,6 +12,7 @@ class BackupKind(StrEnum):
 
     CUSTOM = "dump in the custom format (pg_dump -Fc)"
     DIRECTORY = "dump in the directory format (pg_dump -Fd)"
+    TAR = "dump in the tar format (pg_dump -Ft)"
     PLAIN = "dump as plain SQL (pg_dump)"
     BASE = "base backup (pg_basebackup -Fp)"
     BASE_TAR = "base backup in archives (pg_basebackup -Ft)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tarfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ SHORT_SECONDS = 60.0
 NOT_BUILT_IN = ("does not support compression", "not supported by this build", "unsupported version")
 MEMORY_SHARE, MOST_MEMORY_MIB, LEAST_MEMORY_MIB = 0.25, 2048, 64
 MIB = 2**20
+TAR_BLOCK_BYTES, TAR_END_BYTES = 512, 1024  # two empty blocks end an archive
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class Dump:
 
     def look(self) -> None:
         """Find out what it needs, without a server. Raises RestoreFailed where it is no whole dump, NotMeasurable."""
+        if self.kind is BackupKind.TAR:
+            require_whole_archive(self.path)
         if self.kind is BackupKind.PLAIN:
             require_whole(self.path)
             self.spoken = spoken(lines_of(self.path, self.deadline))
@@ -147,6 +151,20 @@ def require_whole(path: Path) -> None:
         file.seek(max(0, path.stat().st_size - LAST_BYTES))
         if LAST_LINE not in file.read():
             raise RestoreFailed("the dump is cut: the line that pg_dump writes last is not there")
+
+
+def require_whole_archive(path: Path) -> None:
+    """On an archive that is cut pg_restore looks for its end for ever. Raises RestoreFailed."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            end = max((one.offset_data + one.size for one in archive), default=0)
+    except (tarfile.TarError, EOFError) as error:
+        raise RestoreFailed(f"the archive is damaged or cut: {error}") from error
+    with path.open("rb") as file:
+        file.seek(end)
+        padding = file.read(TAR_END_BYTES + TAR_BLOCK_BYTES)
+    if len(padding) < TAR_END_BYTES or padding.strip(b"\0"):
+        raise RestoreFailed("the archive is cut: its end is not there")
 
 
 def building_options() -> str:

@@ -25,7 +25,7 @@ OTHERS = {  # what people take for backups, and backups of other things
     b"<!DOCTYPE": "an HTML page",
     b"<html": "an HTML page",
 }
-WANTED = "a dump of pg_dump (custom or directory format, plain SQL) or a base backup of pg_basebackup"
+WANTED = "a dump of pg_dump (custom, directory or tar format, plain SQL) or a base backup of pg_basebackup"
 SHOWN = 5
 
 
@@ -49,7 +49,7 @@ def kind_of(head: bytes) -> tuple[BackupKind | None, str]:
         return BackupKind.CUSTOM, ""
     if head[TAR_AT : TAR_AT + len(TAR)] == TAR:
         if head.startswith(b"toc.dat"):
-            return None, "it is a dump in the tar format (pg_dump -Ft), which gonogo does not restore yet"
+            return BackupKind.TAR, ""
         if head.startswith((b"backup_label", b"PG_VERSION", b"base/")):
             return None, "it is a tar archive on its own: give the folder that pg_basebackup -Ft made, manifest and all"
     if CLUSTER_DUMP in head:
