@@ -19,7 +19,15 @@ K = 10
 QUERIES = 20
 FEWEST_QUERIES, SEARCH_SECONDS = 5, 30.0
 SAMPLED_ROWS = 400  # of which the queries are taken
-SEARCH_WIDTH = 400  # hnsw.ef_search: wide enough that a sound graph finds nearly everything
+SEARCH_WIDTH = 1000  # hnsw.ef_search, as wide as it gets
+MOST_REACHED = 2_000_000  # rows that one scan walks over: more take too much memory
+EVERYTHING = {
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.max_scan_tuples": str(2**31 - 1),
+    "hnsw.scan_mem_multiplier": "1000",
+    "enable_seqscan": "off",
+    "enable_sort": "off",
+}
 MOST_PROBES = 32768
 RELATIVE_TIE = 1e-6
 
@@ -172,6 +180,36 @@ def search(connection: Connection, index: VectorIndex) -> Searched | None:
             limit = max(exact) + RELATIVE_TIE * max(abs(max(exact)), 1.0)
             recalls.append(min(sum(distance <= limit for distance in found), len(exact)) / len(exact))
     return Searched(used=used, recalls=tuple(recalls)) if recalls else None
+
+
+def reach(connection: Connection, index: VectorIndex) -> tuple[int, int] | None:
+    """How many rows a scan of the whole index comes to, and how many it should. A graph may be in pieces.
+
+    None where this pgvector cannot go on to the end, or there are too many rows or none.
+    """
+    assert index.column is not None
+    assert index.operator is not None
+    if index.rows > MOST_REACHED:
+        return None
+    parts = {"column": quoted(index.column), "table": quoted(index.table), "operator": quoted(index.operator)}
+    there = sql.SQL("SELECT (SELECT v::text FROM found LIMIT 1), count(*) FROM found")
+    found = sql.SQL(
+        "WITH found AS (SELECT {column} AS v FROM {table} WHERE ({column} {operator} {column})::float8 <> 'NaN') "
+    ).format(**parts)
+    row = connection.execute(found + there).fetchone()
+    if row is None or not row[1]:
+        return None
+    walk = sql.SQL(
+        "SELECT count(*) FROM (SELECT FROM {table} ORDER BY {column} {operator} %(query)s LIMIT 2147483647) walked"
+    ).format(**parts)
+    if index.method == "hnsw" and not connection.execute(query("soundness", "goes_on")).fetchone():
+        return None
+    settings = {**EVERYTHING, "ivfflat.probes": str(min(index.lists, MOST_PROBES))}
+    with connection.transaction():
+        for name, value in settings.items():
+            connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+        reached = connection.execute(walk, {"query": row[0]}).fetchone()
+    return (reached[0] if reached else 0), row[1]
 
 
 def _distances(connection: Connection, statement: sql.Composed, vector: str, **settings: str) -> list[float]:

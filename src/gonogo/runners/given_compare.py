@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 OF_DATABASE = ("grants of database", "owner of database")
 OWNER_OF_SCHEMA, PUBLIC = "owner of schema", "public"
 REWRITTEN = ("view",)  # kinds whose text another major version writes otherwise
+NOT_IN_A_FINGERPRINT = (
+    "comments, large objects, types but enumerations, aggregates, rules, publications and default privileges "
+    "(a fingerprint does not hold them)"
+)
 NEW_PRIVILEGE = "MAINTAIN "  # since PostgreSQL 17 every owner has it
 Objects = Mapping[str, Mapping[str, str]]
 
@@ -61,7 +65,8 @@ class Carried:
             detail = "nothing was compared: there is no reference"
         else:
             left_out = {"rows of unlogged tables (no recovery brings them back)": self.roles and unlogged}
-            detail = "; ".join(sentence for sentence, true in {**self._left_out(), **left_out}.items() if true)
+            cannot = [sentence for sentence, true in {**self._left_out(), **left_out}.items() if true]
+            detail = "; ".join([*cannot, NOT_IN_A_FINGERPRINT])
         return Observation(
             name="not_compared", value=None if detail else (), n=1, not_applicable=bool(detail), detail=detail
         )

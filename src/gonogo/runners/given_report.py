@@ -23,6 +23,7 @@ from gonogo.runners.restored import pages_of
 from gonogo.stacks.local.binaries import Binaries
 
 SHOWN = 10
+OF_VECTOR_INDEXES = ("vector_index_used", "vector_recall", "vector_index_reach")
 
 
 def restore_times(clock: PhaseClock, given: Given) -> Iterator[Observation]:
@@ -133,7 +134,7 @@ def _vector_indexes(connection: Connection, subject: str) -> Iterator[Observatio
     indexes = soundness.vector_indexes(connection)
     if not indexes:
         detail = "no column has a vector index"
-        for name in ("vector_index_used", "vector_recall"):
+        for name in OF_VECTOR_INDEXES:
             yield Observation(name=name, subject=subject, value=None, not_applicable=True, detail=detail)
     for index in indexes:
         where = f"{subject} {index.name}".strip()
@@ -144,17 +145,28 @@ def _vector_indexes(connection: Connection, subject: str) -> Iterator[Observatio
             detail = (
                 f"{index.name}: {index.why_not_searched or 'its table holds no vectors'}, its search was not measured"
             )
-            for name in ("vector_index_used", "vector_recall"):
+            for name in OF_VECTOR_INDEXES:
                 yield Observation(name=name, subject=where, value=None, not_applicable=True, detail=detail)
             continue
         yield Observation(name="vector_index_used", subject=where, value=found.used, n=len(found.recalls))
         yield _recall(where, found)
+        yield _reach(where, soundness.reach(connection, index))
+
+
+def _reach(where: str, found: tuple[int, int] | None) -> Observation:
+    name = "vector_index_reach"
+    if found is None:
+        detail = "this pgvector cannot scan an index to its end, or there are too many rows to do so"
+        return Observation(name=name, subject=where, value=None, not_applicable=True, detail=detail)
+    reached, there = found
+    detail = f"a scan of the whole index comes to {reached} of {there} rows"
+    return Observation(name=name, subject=where, value=min(reached, there) / there, unit="1", n=there, detail=detail)
 
 
 def _recall(where: str, found: soundness.Searched) -> Observation:
     mean = mean_with_interval(found.recalls)
     detail = (
         f"of the true {soundness.K} neighbours of stored vectors, by a search as wide as it gets: whether the index "
-        "reaches its rows, not how good the application's search is"
+        "is sound, not how good the application's search is"
     )
     return Observation(name="vector_recall", subject=where, value=mean.mean, unit="1", n=mean.n, detail=detail)

@@ -88,6 +88,11 @@ def test_a_sequence_that_fell_back_and_rows_that_are_not_there(backups: Path, th
     assert verified(there / "dump.sql").red == {"sequences_behind"}
 
 
+def test_an_index_built_carelessly(backups: Path, there: Path, verified: Verify) -> None:
+    (there / "dump.sql").write_bytes(careless_index((backups / "plain.sql").read_bytes()))
+    assert "vector_index_reach" in verified(there / "dump.sql").red
+
+
 def test_a_schema_without_rows(backups: Path, there: Path, verified: Verify) -> None:
     content = (backups / "plain.sql").read_bytes()
     (there / "dump.sql").write_bytes(re.sub(rb"(?s)^(COPY [^\n]*\n).*?^\\\.$", rb"\1\\.", content, flags=re.MULTILINE))

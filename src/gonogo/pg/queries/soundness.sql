@@ -57,3 +57,7 @@ SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate O
 SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND c.relpersistence = 'u'
+
+-- name: goes_on
+-- Since 0.8 a search can go on to the end of a graph; a setting that nothing has defined is not among these.
+SELECT true FROM pg_settings WHERE name = 'hnsw.iterative_scan'
