@@ -18,6 +18,8 @@ import pytest
 from tests.func.given.conftest import Verify, short_folder
 
 from gonogo.stacks.local import contain
+from gonogo.stacks.local.account import unprivileged
+from gonogo.stacks.local.binaries import find_binaries
 
 TRAILER = b"\n--\n-- PostgreSQL database dump complete\n--\n"
 HEADER = b"--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 16.1\n\n"
@@ -138,14 +140,23 @@ def test_without_containment_nothing_is_run_unless_it_is_trusted(
     backups: Path, verified: Verify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the trial fails, as it does where user namespaces are forbidden."""
-    monkeypatch.setattr(contain, "PROGRAMS", ("/etc/hostname", *contain.PROGRAMS))  # the trial sees what it must not
+    monkeypatch.setattr(contain.Box, "_outside", lambda _: ["/usr"])  # the trial sees what it must not
     answer = verified(backups / "custom")
     assert answer.verdict == ("HOLD", 3)
     assert "--trust-artefact" in answer.finding.reason
 
 
+def test_a_home_that_holds_the_programs_is_no_flaw(
+    there: Path, verified: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in CI, where the environment lies in the user's home: what leads to it is seen, and nothing beside it."""
+    monkeypatch.setenv("HOME", str(find_binaries(None, unprivileged()).bindir.parents[2]))
+    answer = verified(dump(there, ""))
+    assert answer.value("contained") is True
+
+
 def test_trusted_it_is_restored_all_the_same(backups: Path, verified: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contain, "PROGRAMS", ("/etc/hostname", *contain.PROGRAMS))
+    monkeypatch.setattr(contain.Box, "_outside", lambda _: ["/usr"])
     answer = verified(backups / "custom", trust=True)
     assert answer.verdict == ("PARTIAL", 0), answer.finding.reason
     assert answer.value("contained") is False

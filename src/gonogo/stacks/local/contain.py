@@ -208,12 +208,19 @@ class Box:
         }
         return {**usual, **libraries, MARK: self.site.run.run_id, **more}
 
+    def _outside(self) -> list[str]:
+        """What is on this host and must not be seen: nothing that is shown, or that leads to it."""
+        shown = [self.folder, *map(Path, self._readable())]
+        found = (self._logs, Path.home(), Path(__file__), Path("/etc/hostname"))
+        return [
+            str(one) for one in found if not any(one.is_relative_to(top) or top.is_relative_to(one) for top in shown)
+        ]
+
     def _tried(self) -> str | None:
         """None where a program in the box is proven to be contained, else one sentence that says what is missing."""
         if self.site.account.uid == 0:
             return "it would run as root"
-        outside = [str(self.site.scratch / "logs"), str(Path.home()), str(Path(__file__)), "/etc/hostname"]
-        command = self._contained({"command": [], "probe": outside})
+        command = self._contained({"command": [], "probe": self._outside()})
         try:
             done = subprocess.run(
                 command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd=self.folder,
