@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from tests.func.given.conftest import Verify, short_folder
 
-from gonogo.stacks.local import contain
 from gonogo.stacks.local.account import unprivileged
 from gonogo.stacks.local.binaries import find_binaries
+from gonogo.stacks.local.walls import Walls
 
 TRAILER = b"\n--\n-- PostgreSQL database dump complete\n--\n"
 HEADER = b"--\n-- PostgreSQL database dump\n--\n\n-- Dumped from database version 16.1\n\n"
@@ -140,7 +140,7 @@ def test_without_containment_nothing_is_run_unless_it_is_trusted(
     backups: Path, verified: Verify, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the trial fails, as it does where user namespaces are forbidden."""
-    monkeypatch.setattr(contain.Box, "_outside", lambda _: ["/usr"])  # the trial sees what it must not
+    monkeypatch.setattr(Walls, "_outside", lambda *_: ["/usr"])  # the trial sees what it must not
     answer = verified(backups / "custom")
     assert answer.verdict == ("HOLD", 3)
     assert "--trust-artefact" in answer.finding.reason
@@ -156,7 +156,7 @@ def test_a_home_that_holds_the_programs_is_no_flaw(
 
 
 def test_trusted_it_is_restored_all_the_same(backups: Path, verified: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contain.Box, "_outside", lambda _: ["/usr"])
+    monkeypatch.setattr(Walls, "_outside", lambda *_: ["/usr"])
     answer = verified(backups / "custom", trust=True)
     assert answer.verdict == ("PARTIAL", 0), answer.finding.reason
     assert answer.value("contained") is False

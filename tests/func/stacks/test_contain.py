@@ -18,7 +18,7 @@ import pytest
 
 from gonogo.stacks.local import contained
 from gonogo.stacks.local.account import unprivileged
-from gonogo.stacks.local.contain import PROGRAMS, _flaw
+from gonogo.stacks.local.walls import PROGRAMS, flaw, tried_here
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 SOMEBODY = 12345
@@ -63,7 +63,7 @@ def test_the_trial_sees_nothing_and_reaches_nobody(place: Path) -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
     assert json.loads(done.stdout) == {**GOOD, "user": unprivileged().uid}
-    assert _flaw(json.loads(done.stdout)) is None
+    assert flaw(json.loads(done.stdout)) is None
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,11 @@ def test_the_trial_sees_nothing_and_reaches_nobody(place: Path) -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_each_flaw_of_a_containment_is_noticed(change: dict[str, Any]) -> None:
-    assert _flaw({**GOOD, **change})
+    assert flaw({**GOOD, **change})
+
+
+def test_it_can_be_tried_without_a_run() -> None:
+    assert tried_here() is None
 
 
 def test_only_the_box_can_be_written_to(place: Path) -> None:
@@ -127,7 +131,7 @@ def test_an_ordinary_user_is_contained_too(place: Path) -> None:
     )
     if contained.PREFIX in done.stderr:
         pytest.skip(f"ordinary users get no namespaces here: {done.stderr}")
-    assert _flaw(json.loads(done.stdout)) is None
+    assert flaw(json.loads(done.stdout)) is None
 
 
 def sleepers() -> list[Path]:

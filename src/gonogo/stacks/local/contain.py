@@ -1,15 +1,9 @@
-"""Where programs run that somebody else's data may turn against us: psql, pg_restore, and the server that they fill.
-
-Containment is found out by trying: `contained.py` makes it, looks around in it, and what it sees is the proof.
-"""
+"""Where programs run that somebody else's data may turn against us: psql, pg_restore, and the server that they fill."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -24,12 +18,11 @@ from gonogo.stacks.local.binaries import Binaries
 from gonogo.stacks.local.processes import MARK, kill_tree
 from gonogo.stacks.local.site import Child, Site
 from gonogo.stacks.local.tools import end_of
+from gonogo.stacks.local.walls import Walls
 
 POLL_SECONDS = 0.005
-PROBE_SECONDS = 30.0
 MOST_OUTPUT_BYTES = 64 * 2**20
 TOO_LONG_PATH = 90  # a socket's address holds 107 bytes
-PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,6 +37,7 @@ class Box:
     folder: Path = field(init=False)
     why_not: str | None = field(init=False, default=None)
     stopped: str = field(init=False, default="")
+    _walls: Walls = field(init=False)
     _children: list[Child] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -53,15 +47,13 @@ class Box:
         self.folder = account.folder(outer / "box")
         if len(str(self.folder)) > TOO_LONG_PATH:
             raise NotMeasurable(f"{self.folder} is too long a path for a socket: set GONOGO_SCRATCH to a shorter one")
-        self._root.mkdir()
         self._logs.mkdir(mode=0o700)
-        self.why_not = self._tried()
+        self._walls = Walls(
+            account=account, bindir=self.binaries.bindir, box=self.folder, root=self.site.scratch / "root"
+        )
+        self.why_not = self._walls.tried(self._logs)
         if self.why_not is None:
             outer.chmod(0o700)  # what is contained needs no way in; nobody else gets one
-
-    @property
-    def _root(self) -> Path:
-        return self.site.scratch / "root"
 
     @property
     def _logs(self) -> Path:
@@ -170,83 +162,11 @@ class Box:
         """Contained, or as it is where that cannot be had and the caller trusts the data."""
         if self.why_not is not None:
             return ["/bin/sh", "-c", 'exec "$@" < "$0"', str(stdin or os.devnull), *command]
-        return self._contained({"command": list(command), "stdin": str(stdin) if stdin else None, "most": most_bytes})
-
-    def _contained(self, what: Mapping[str, object]) -> list[str]:
-        account = self.site.account
-        given = {
-            "box": str(self.folder), "root": str(self._root), "read_only": self._readable(),
-            "uid": account.uid, "gid": account.gid, "stdin": None, "most": None, "probe": None, **what,
-        }  # fmt: skip
-        return [sys.executable, "-I", "-S", str(Path(contained.__file__)), json.dumps(given)]
-
-    def _readable(self) -> list[str]:
-        """The system's programs, and PostgreSQL's where they are not among them."""
-        folders = (self.binaries.bindir.parent, self._libraries)
-        own = [str(one) for one in folders if one.is_dir() and not one.is_relative_to("/usr")]
-        return [*PROGRAMS, *own]
-
-    @property
-    def _libraries(self) -> Path:
-        """Where a wheel's programs find their libraries by their own place, which only /proc could tell them."""
-        package = self.binaries.bindir.parent.parent
-        return package.with_name(f"{package.name}.libs")
+        return self._walls.around(command=list(command), stdin=str(stdin) if stdin else None, most=most_bytes)
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """Nothing of ours: what is in here is read by what somebody else wrote."""
-        given = os.environ.get("LD_LIBRARY_PATH", "")
-        places = [str(self._libraries)] if self._libraries.is_dir() else []
-        libraries = {"LD_LIBRARY_PATH": ":".join([*places, *([given] if given else [])])}
-        home = str(self.folder)
-        usual = {
-            "PATH": "/usr/bin:/bin",
-            "LC_ALL": "C",
-            "TZ": "UTC",
-            "HOME": home,
-            "TMPDIR": home,
-            "PGAPPNAME": "gonogo",
-        }
-        return {**usual, **libraries, MARK: self.site.run.run_id, **more}
-
-    def _outside(self) -> list[str]:
-        """What is on this host and must not be seen: nothing that is shown, or that leads to it."""
-        shown = [self.folder, *map(Path, self._readable())]
-        found = (self._logs, Path.home(), Path(__file__), Path("/etc/hostname"))
-        return [
-            str(one) for one in found if not any(one.is_relative_to(top) or top.is_relative_to(one) for top in shown)
-        ]
-
-    def _tried(self) -> str | None:
-        """None where a program in the box is proven to be contained, else one sentence that says what is missing."""
-        if self.site.account.uid == 0:
-            return "it would run as root"
-        command = self._contained({"command": [], "probe": self._outside()})
-        try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd=self.folder,
-                env=self._environment({}),
-            )  # fmt: skip
-            seen = json.loads(done.stdout)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return f"it cannot be tried: {error}"
-        except ValueError:
-            return done.stderr.strip().removeprefix(contained.PREFIX)[-300:] or "the trial said nothing"
-        return _flaw(seen)
-
-
-def _flaw(seen: Mapping[str, object]) -> str | None:
-    """What a program can do in there that it must not be able to."""
-    flaws = {
-        "it runs as root": seen["user"] == 0,
-        f"it has network interfaces: {seen['interfaces']}": seen["interfaces"] not in (["lo"], []),
-        "it reaches the network": seen["network"],
-        f"it can write to {seen['writable']}": seen["writable"],
-        "it cannot write to its own folder": not seen["box"],
-        "it sees processes of others": seen["processes"],
-        f"it sees {seen['seen']}": seen["seen"],
-        "it can make namespaces of its own": seen["namespaces"],
-    }
-    return next((sentence for sentence, true in flaws.items() if true), None)
+        return {**self._walls.environment, MARK: self.site.run.run_id, **more}
 
 
 def _whole(path: Path) -> str:
