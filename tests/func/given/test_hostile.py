@@ -124,6 +124,17 @@ def test_an_archive_that_reaches_out_is_refused(
     assert not (there.parent / "escaped").exists()
 
 
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME], ids=["pax", "gnu"])
+def test_a_name_that_would_fill_the_memory_is_refused(kind: bytes, there: Path, verified: Verify) -> None:
+    info = tarfile.TarInfo("name")
+    info.type, info.size = kind, 2**30
+    with gzip.open(there / "base.tar.gz", "wb", compresslevel=1) as file:
+        file.write(info.tobuf(tarfile.GNU_FORMAT) + bytes(2**20))
+    answer = verified(there)
+    assert answer.verdict == ("NO-GO", 1)
+    assert "a name of 1073741824 bytes" in answer.detail("restored")
+
+
 def test_a_link_out_of_a_folder_is_not_followed(backups: Path, there: Path, verified: Verify) -> None:
     secret = there.parent / "secret"
     secret.write_text("of somebody else")

@@ -16,6 +16,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.drills import Phases, RestoreFailed, printable, words
 from gonogo.drills.given import BackupKind
 from gonogo.drills.given.script import LONGEST_LINE, Spoken, lines_of, spoken, without_locale
+from gonogo.drills.given.staging import BoundedInfo
 from gonogo.drills.pg_dump_plain import LAST_BYTES, LAST_LINE
 from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import ToolResult
@@ -156,8 +157,11 @@ def require_whole(path: Path) -> None:
 def require_whole_archive(path: Path) -> None:
     """On an archive that is cut pg_restore looks for its end for ever. Raises RestoreFailed."""
     try:
-        with tarfile.open(path, "r:") as archive:
-            end = max((one.offset_data + one.size for one in archive), default=0)
+        with tarfile.open(path, "r:", tarinfo=BoundedInfo) as archive:
+            end = 0
+            while (member := archive.next()) is not None:
+                end = member.offset_data + member.size
+                archive.members.clear()  # type: ignore[attr-defined]  # it would remember every one; not in the stubs
     except (tarfile.TarError, EOFError) as error:
         raise RestoreFailed(f"the archive is damaged or cut: {error}") from error
     with path.open("rb") as file:

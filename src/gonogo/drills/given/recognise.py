@@ -31,6 +31,13 @@ SHOWN = 5
 
 def recognise(given: Path) -> Given:
     """What is at a path. Raises UsageError that says what was found where it is no backup of PostgreSQL."""
+    try:
+        return _recognised(given)
+    except OSError as error:
+        raise UsageError(f"{error.filename or given}: {error.strerror}") from None
+
+
+def _recognised(given: Path) -> Given:
     path = given.resolve()
     if not path.exists():
         raise UsageError(f"{given}: there is no such file or folder")
@@ -95,20 +102,24 @@ def _inflated(head: bytes) -> bytes:
 
 def _folder(path: Path) -> Given:
     entries = {one.name: one for one in path.iterdir()}
-    size = sum(found.st_size for one in path.rglob("*") if stat.S_ISREG((found := one.lstat()).st_mode))
     if not entries:
         raise UsageError(f"{path} is an empty folder; gonogo knows {WANTED}")
     if "toc.dat" in entries:
-        return Given(path=path, size_bytes=size, kind=BackupKind.DIRECTORY)
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.DIRECTORY)
     if "PG_VERSION" in entries and "global" in entries:
-        return Given(path=path, size_bytes=size, kind=BackupKind.BASE, unsupported=_no_base_backup(entries))
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.BASE, unsupported=_no_base_backup(entries))
     if any(name.startswith("base.tar") for name in entries):
-        return Given(path=path, size_bytes=size, kind=BackupKind.BASE_TAR, unsupported=_no_archives(entries))
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.BASE_TAR, unsupported=_no_archives(entries))
     if {"archive", "backup"} <= entries.keys() or "backup.info" in entries:
         reason = "it is a repository of pgBackRest or Barman, which gonogo does not restore yet: give what it restores"
-        return Given(path=path, size_bytes=size, unsupported=reason)
+        return Given(path=path, size_bytes=0, unsupported=reason)
     names = ", ".join(sorted(entries)[:SHOWN])
     raise UsageError(f"{path} is no backup of PostgreSQL: it is a folder with {names}; gonogo knows {WANTED}")
+
+
+def _size_of(folder: Path) -> int:
+    """Of the regular files below a folder; no link is followed."""
+    return sum(found.st_size for one in folder.rglob("*") if stat.S_ISREG((found := one.lstat()).st_mode))
 
 
 def _no_base_backup(entries: dict[str, Path]) -> str:

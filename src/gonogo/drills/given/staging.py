@@ -5,6 +5,7 @@ What is restored is the copy: nothing can change it meanwhile, and nothing is ev
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
@@ -25,6 +26,11 @@ from gonogo.stacks.local.contain import Box, decompressor
 from gonogo.stacks.local.watch import RESERVE_BYTES
 
 CHUNK = 2**20
+NAMING = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
+LONGEST_NAME_BYTES = 64 * 1024
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 Read = Callable[[int], bytes]
 
@@ -49,17 +55,16 @@ class Taking:
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, PRIVATE_FILE)
         with os.fdopen(descriptor, "wb") as file:
             while chunk := read(CHUNK):
-                self.count(len(chunk), file)
+                self.count(len(chunk))
                 file.write(chunk)
 
-    def count(self, size: int, file: IO[bytes]) -> None:
+    def count(self, size: int) -> None:
         """Raise NotMeasurable where that many bytes more are too many."""
         self.deadline.check("the backup is copied")
         self.written_bytes += size
         if self.written_bytes > self.limit_bytes:
             raise NotMeasurable(f"it expands to more than {format_bytes(self.limit_bytes)} (--max-size allows more)")
         if shutil.disk_usage(self.box.folder).free < RESERVE_BYTES + size:
-            file.truncate(0)
             raise NotMeasurable(f"the disk has no room for it: {format_bytes(self.written_bytes)} were written")
 
     def folder(self, source: Path, target: Path) -> None:
@@ -79,14 +84,21 @@ class Taking:
         """Unpack a tar archive: files and folders below the target and nothing else. Raises RestoreFailed."""
         target.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         with _opened(source) as read, self._expanded(read, compression, source) as expanded:
+            stream = cast("IO[bytes]", _Stream(expanded))
             try:
-                with tarfile.open(fileobj=cast("IO[bytes]", _Stream(expanded)), mode="r|", bufsize=CHUNK) as archive:
-                    for member in archive:
+                with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK, tarinfo=BoundedInfo) as archive:
+                    while (member := archive.next()) is not None:
+                        self.count(tarfile.BLOCKSIZE)
                         self._member(archive, member, target, source)
+                        archive.members.clear()  # type: ignore[attr-defined]  # it would remember every one; not in the stubs
                 while expanded(CHUNK):  # the check sum of a compressed archive comes last
                     self.deadline.check("the backup is unpacked")
             except (tarfile.TarError, EOFError) as error:
                 raise RestoreFailed(f"{source.name} cannot be unpacked: {error}") from error
+            except OSError as error:  # a name that is too long
+                if error.errno in NO_ROOM:
+                    raise NotMeasurable(f"{source.name} cannot be unpacked: {error.strerror}") from error
+                raise RestoreFailed(f"{source.name} cannot be unpacked: {error.strerror}") from error
 
     def _member(self, archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path, source: Path) -> None:
         parts = PurePosixPath(member.name).parts
@@ -144,6 +156,18 @@ class Taking:
         if done.exit_code:
             raise RestoreFailed(f"{name} cannot be decompressed: {words(done)}")
         return inside
+
+
+class BoundedInfo(tarfile.TarInfo):
+    """A member of an archive. Those that only hold a longer name are read into memory: they may not be large."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """As the parent's. Raises ReadError."""
+        found = super().frombuf(buf, encoding, errors)
+        if found.type in NAMING and found.size > LONGEST_NAME_BYTES:
+            raise tarfile.ReadError(f"a name of {found.size} bytes")
+        return found
 
 
 class Inflating:
