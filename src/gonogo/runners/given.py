@@ -19,7 +19,7 @@ from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed, printable
-from gonogo.drills.given import Given, physical
+from gonogo.drills.given import LACKING, Given, physical
 from gonogo.drills.given.logical import Dump
 from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of
 from gonogo.drills.given.staging import Taking
@@ -240,4 +240,6 @@ def _failing(box: Box) -> Iterator[None]:
             raise NotMeasurable(box.stopped) from error
         if not isinstance(error, psycopg.OperationalError) and (error.sqlstate or OUR_MISTAKE).startswith(OUR_MISTAKE):
             raise
+        if LACKING.search(str(error)):
+            raise NotMeasurable(f"the restored database needs what is not here: {printable(str(error))}") from error
         raise RestoreFailed(f"what was restored cannot be read: {error}") from error

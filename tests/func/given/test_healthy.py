@@ -61,13 +61,23 @@ def test_what_the_programs_are_too_old_for_is_not_known(
     assert "it is of PostgreSQL 18" in answer.finding.reason
 
 
-def test_an_extension_that_is_not_here_is_named(backups: Path, tmp_path: Path, verified: Verify) -> None:
+@pytest.mark.parametrize(
+    ("there", "instead", "said"),
+    [
+        (b"CREATE EXTENSION IF NOT EXISTS vector", b"CREATE EXTENSION IF NOT EXISTS postgis", "postgis"),
+        (b"    body text,", b'    body text COLLATE pg_catalog."xx_YY.utf8",', "xx_YY"),
+        (b"SET default_tablespace = '';", b"SET default_tablespace = 'fast';", "fast"),
+    ],
+    ids=["extension", "collation", "tablespace"],
+)
+def test_what_is_not_here_is_named(  # noqa: PLR0917 - pytest gives them by name
+    there: bytes, instead: bytes, said: str, backups: Path, tmp_path: Path, verified: Verify
+) -> None:
     path = tmp_path / "there" / "dump.sql"
     path.parent.mkdir()
     content = (backups / "plain.sql").read_bytes()
-    path.write_bytes(
-        content.replace(b"CREATE EXTENSION IF NOT EXISTS vector", b"CREATE EXTENSION IF NOT EXISTS postgis")
-    )
+    assert there in content
+    path.write_bytes(content.replace(there, instead))
     answer = verified(path)
     assert answer.verdict == ("HOLD", 3)
-    assert "postgis" in answer.finding.reason
+    assert said in answer.finding.reason

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+# What a server or a tool says when it lacks something that a sound backup may need.
+LACKING = re.compile(
+    r'collation "[^"]+" for encoding|default_tablespace|ICU is not supported|could not access file "\$libdir'
+    r"|could not load library|not supported by this build|does not support compression|unsupported version"
+    r"|unrecognized configuration parameter|invalid command \\(?:un)?restrict|files are incompatible with server"
+)
 
 
 class BackupKind(StrEnum):

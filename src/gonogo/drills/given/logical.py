@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
 from gonogo.drills import Phases, RestoreFailed, printable, words
-from gonogo.drills.given import BackupKind
+from gonogo.drills.given import LACKING, BackupKind
 from gonogo.drills.given.script import LONGEST_LINE, Spoken, lines_of, spoken, without_locale
 from gonogo.drills.given.staging import BoundedInfo
 from gonogo.drills.pg_dump_plain import LAST_BYTES, LAST_LINE
@@ -24,7 +24,6 @@ from gonogo.stacks.local.boxed import MAINTENANCE, SUPERUSER, BoxedPostgres
 
 OURS = "restored"  # the database of a dump that creates none
 SHORT_SECONDS = 60.0
-NOT_BUILT_IN = ("does not support compression", "not supported by this build", "unsupported version")
 MEMORY_SHARE, MOST_MEMORY_MIB, LEAST_MEMORY_MIB = 0.25, 2048, 64
 MIB = 2**20
 TAR_BLOCK_BYTES, TAR_END_BYTES = 512, 1024  # two empty blocks end an archive
@@ -107,7 +106,12 @@ class Dump:
             phases.begin(phase)
             first = creates and section == "pre-data"
             into = MAINTENANCE if first else database
-            arguments = ["--exit-on-error", f"--section={section}", *(["--create"] if first else [])]
+            arguments = [
+                "--exit-on-error",
+                "--no-tablespaces",
+                f"--section={section}",
+                *(["--create"] if first else []),
+            ]
             self._archived([*arguments, f"--dbname={make_conninfo(dbname=into)}"])
 
     def _by_psql(self, database: str) -> None:
@@ -117,8 +121,7 @@ class Dump:
         quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}", f"--file={self.path}"]
         into = MAINTENANCE if creates else database
         result = self.server.client("psql", quiet, database=into, options=building_options(), deadline=self.deadline)
-        if result.exit_code:
-            raise RestoreFailed(f"psql failed: {words(result)}")
+        self._see("psql", result)
 
     def _rewrite_locale(self, database: str) -> None:
         """In the copy alone: the database is made with a locale that is here, before anything is in it."""
@@ -139,11 +142,16 @@ class Dump:
             "pg_restore", [*arguments, str(self.path)], database=MAINTENANCE, options=building_options(),
             deadline=self.deadline,
         )  # fmt: skip
-        if result.exit_code:
-            if any(sentence in result.stderr for sentence in NOT_BUILT_IN):
-                raise NotMeasurable(f"pg_restore {self.server.box.binaries.version} cannot read it: {words(result)}")
-            raise RestoreFailed(f"pg_restore failed: {words(result)}")
+        self._see("pg_restore", result)
         return result
+
+    def _see(self, name: str, result: ToolResult) -> None:
+        """Raise RestoreFailed for what failed; NotMeasurable where something is not here that it needs."""
+        if not result.exit_code:
+            return
+        if LACKING.search(result.stderr):
+            raise NotMeasurable(f"{name} {self.server.box.binaries.version} here cannot restore it: {words(result)}")
+        raise RestoreFailed(f"{name} failed: {words(result)}")
 
 
 def require_whole(path: Path) -> None:

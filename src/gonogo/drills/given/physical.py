@@ -8,7 +8,7 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.drills import Phases, RestoreFailed, words
-from gonogo.drills.given import BackupKind, Given
+from gonogo.drills.given import LACKING, BackupKind, Given
 from gonogo.drills.given.staging import Taking
 from gonogo.stacks.local.boxed import SUPERUSER, BoxedPostgres
 from gonogo.stacks.sqlserver import complaint
@@ -83,6 +83,8 @@ def start(server: BoxedPostgres, phases: Phases, deadline: Deadline) -> None:
     server.box.own(server.data)
     phases.begin("WAL replay")
     result = server.alone(LET_IN, deadline)
+    if result.exit_code and LACKING.search(result.stderr):
+        raise NotMeasurable(f"PostgreSQL {server.box.binaries.version} here cannot start from it: {words(result)}")
     if result.exit_code:
         raise RestoreFailed(
             f"no server starts from the files: {complaint(result.stderr)} (exit code {result.exit_code})"

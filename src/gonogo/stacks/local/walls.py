@@ -70,7 +70,8 @@ class Walls:
     def _readable(self) -> list[str]:
         """The system's programs, and PostgreSQL's where they are not among them."""
         folders = (self.bindir.parent, self._libraries)
-        own = [str(one) for one in folders if one.is_dir() and not one.is_relative_to("/usr")]
+        there = [place for one in folders if one.is_dir() for place in (one, one.resolve())]  # it may be a link
+        own = dict.fromkeys(str(one) for one in there if not one.is_relative_to("/usr"))
         return [*PROGRAMS, *own]
 
     @property
