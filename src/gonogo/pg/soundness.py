@@ -17,6 +17,7 @@ from gonogo.pg.sql import query
 
 K = 10
 QUERIES = 20
+SINCE_COLLATION_VERSIONS = 150000
 FEWEST_QUERIES, SEARCH_SECONDS = 5, 30.0
 SAMPLED_ROWS = 400  # of which the queries are taken
 SEARCH_WIDTH = 1000  # hnsw.ef_search, as wide as it gets
@@ -113,6 +114,14 @@ def structure(connection: Connection) -> Structure:
     btrees = connection.execute(query("soundness", "btrees_to_check")).fetchall()
     found = [*_of_tables(connection, schema, tables), *_of_btrees(connection, schema, btrees)]
     return Structure(errors=tuple(found), checked=len(tables) + len(btrees))
+
+
+def sorts_otherwise(connection: Connection) -> bool:
+    """Whether texts are sorted otherwise here than where the files come from: their indexes are then out of order."""
+    if connection.info.server_version < SINCE_COLLATION_VERSIONS:
+        return False
+    row = connection.execute(query("soundness", "sorts_otherwise")).fetchone()
+    return bool(row and row[0])
 
 
 def _of_tables(connection: Connection, schema: sql.Identifier, tables: list[tuple[int, str]]) -> Iterator[str]:

@@ -218,7 +218,8 @@ class Verifying:
             self.observe(report.pages(server.dsn(database=database), subject, remaining))
         self.observe(report.restored(databases, rows))
         self.observe(Observation(name="rows", value=rows, unit="count", n=len(databases)))
-        self.observe(carried.not_compared(unlogged=unlogged))
+        others = [one for one in databases if reference and len(databases) > 1 and one != reference.database]
+        self.observe(carried.not_compared(unlogged=unlogged, others=others))
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -59,12 +59,18 @@ class Carried:
         if self.roles:
             yield _roles(reference, connection)
 
-    def not_compared(self, *, unlogged: bool) -> Observation:
-        """What nobody has compared, as a thing that does not apply: it passes nothing. `unlogged`: there are such."""
+    def not_compared(self, *, unlogged: bool, others: Sequence[str]) -> Observation:
+        """What nobody has compared, as a thing that does not apply: it passes nothing.
+
+        `unlogged`: there are such tables; `others`: databases that the reference is not of.
+        """
         if not self.has_reference:
             detail = "nothing was compared: there is no reference"
         else:
-            left_out = {"rows of unlogged tables (no recovery brings them back)": self.roles and unlogged}
+            left_out = {
+                "rows of unlogged tables (no recovery brings them back)": self.roles and unlogged,
+                f"the databases {', '.join(others)} (the reference is of another)": bool(others),
+            }
             cannot = [sentence for sentence, true in {**self._left_out(), **left_out}.items() if true]
             detail = "; ".join([*cannot, NOT_IN_A_FINGERPRINT])
         return Observation(

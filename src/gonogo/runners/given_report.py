@@ -126,6 +126,9 @@ def _structure(connection: Connection, subject: str) -> Observation:
         found = soundness.structure(connection)
     except NotMeasurable as error:
         return Observation(name=name, subject=subject, value=None, detail=str(error))
+    if found.errors and soundness.sorts_otherwise(connection):
+        detail = f"this host sorts texts otherwise than the one it comes from: {found.errors[0]}"
+        return Observation(name=name, subject=subject, value=None, detail=detail)
     detail = f"amcheck looked into {found.checked} tables and btree indexes"
     return Observation(name=name, subject=subject, value=found.errors[:SHOWN], n=max(1, found.checked), detail=detail)
 

@@ -166,7 +166,7 @@ Verify = Callable[..., Answer]
 
 
 @pytest.fixture
-def verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
+def verified(contained: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
     """Verify a backup; nothing may be written beside it or left of the run."""
     scratch = short_folder("gs-")
     monkeypatch.setenv("GONOGO_SCRATCH", str(scratch))

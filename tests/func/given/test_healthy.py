@@ -21,6 +21,7 @@ def test_equal_to_its_reference_is_go(name: str, backups: Path, facts: str, veri
     assert answer.value("restore_time") > 0
     assert ("roles" in answer.detail("not_compared")) == (name not in PHYSICAL)
     assert ("unlogged" in answer.detail("not_compared")) == (name in PHYSICAL)
+    assert ("databases postgres" in answer.detail("not_compared")) == (name in PHYSICAL)
 
 
 @pytest.mark.parametrize("name", ["custom", "base"])

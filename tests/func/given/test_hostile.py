@@ -180,7 +180,7 @@ def _read(path: Path) -> bytes:
         return b""
 
 
-def test_nothing_survives_a_kill_and_clean_removes_the_rest(there: Path, tmp_path: Path) -> None:
+def test_nothing_survives_a_kill_and_clean_removes_the_rest(contained: None, there: Path, tmp_path: Path) -> None:
     scratch = short_folder("gs-")
     environment = {**os.environ, "GONOGO_SCRATCH": str(scratch), "GONOGO_STATE": str(tmp_path / "state")}
     command = [sys.executable, "-m", "gonogo", "verify-backup", str(dump(there, "\\! sleep 986")), "-q"]

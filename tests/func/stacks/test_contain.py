@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from gonogo.stacks.local import contained
+from gonogo.stacks.local import contained as program
 from gonogo.stacks.local.account import unprivileged
 from gonogo.stacks.local.walls import PROGRAMS, flaw, tried_here
 
@@ -29,7 +29,7 @@ GOOD: dict[str, Any] = {
 
 
 @pytest.fixture
-def place() -> Iterator[Path]:
+def place(contained: None) -> Iterator[Path]:
     """A folder with a box and a place for its root."""
     folder = Path(tempfile.mkdtemp(prefix="box-"))
     folder.chmod(0o711)
@@ -49,7 +49,7 @@ def given(place: Path, **what: Any) -> str:
 
 
 def run(place: Path, script: str, python: str = sys.executable, **what: Any) -> subprocess.CompletedProcess[str]:
-    command = [python, "-I", "-S", contained.__file__, given(place, command=["/bin/sh", "-c", script], **what)]
+    command = [python, "-I", "-S", program.__file__, given(place, command=["/bin/sh", "-c", script], **what)]
     return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False, cwd="/")
 
 
@@ -58,7 +58,7 @@ def test_the_trial_sees_nothing_and_reaches_nobody(place: Path) -> None:
         sys.executable,
         "-I",
         "-S",
-        contained.__file__,
+        program.__file__,
         given(place, probe=[str(place / "root"), "/etc/hostname", "/proc/1"]),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
@@ -84,7 +84,7 @@ def test_each_flaw_of_a_containment_is_noticed(change: dict[str, Any]) -> None:
     assert flaw({**GOOD, **change})
 
 
-def test_it_can_be_tried_without_a_run() -> None:
+def test_it_can_be_tried_without_a_run(contained: None) -> None:
     assert tried_here() is None
 
 
@@ -107,7 +107,7 @@ def test_a_file_that_grows_too_large_ends_it(place: Path) -> None:
 
 
 def test_everything_dies_with_it(place: Path) -> None:
-    command = [sys.executable, "-I", "-S", contained.__file__]
+    command = [sys.executable, "-I", "-S", program.__file__]
     script = "(sleep 987 &) ; sleep 987"
     process = subprocess.Popen([*command, given(place, command=["/bin/sh", "-c", script])])
     try:
@@ -124,12 +124,12 @@ def test_an_ordinary_user_is_contained_too(place: Path) -> None:
     for path in (place, place / "box", place / "root"):
         os.chown(path, SOMEBODY, SOMEBODY)
     become = ["setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups"]
-    copy = shutil.copy(contained.__file__, place / "contained.py")  # the checkout may be private
+    copy = shutil.copy(program.__file__, place / "contained.py")  # the checkout may be private
     what = given(place, uid=SOMEBODY, gid=SOMEBODY, probe=[str(place / "root")])
     done = subprocess.run(
         [*become, str(SYSTEM_PYTHON), "-I", "-S", copy, what], capture_output=True, text=True, timeout=30, check=False
     )
-    if contained.PREFIX in done.stderr:
+    if program.PREFIX in done.stderr:
         pytest.skip(f"ordinary users get no namespaces here: {done.stderr}")
     assert flaw(json.loads(done.stdout)) is None
 

@@ -61,3 +61,8 @@ WHERE c.relkind = 'r' AND c.relpersistence = 'u'
 -- name: goes_on
 -- Since 0.8 a search can go on to the end of a graph; a setting that nothing has defined is not among these.
 SELECT true FROM pg_settings WHERE name = 'hnsw.iterative_scan'
+
+-- name: sorts_otherwise
+-- Whether this host sorts texts otherwise than the one that the files come from; it takes PostgreSQL 15 to know.
+SELECT datcollversion <> pg_database_collation_actual_version(oid)
+FROM pg_database WHERE datname = current_database() AND datcollversion IS NOT NULL
