@@ -82,3 +82,14 @@ def test_what_is_not_here_is_named(  # noqa: PLR0917 - pytest gives them by name
     answer = verified(path)
     assert answer.verdict == ("HOLD", 3)
     assert said in answer.finding.reason
+
+
+def test_a_database_without_an_encoding_keeps_its_bytes(backups: Path, tmp_path: Path, verified: Verify) -> None:
+    path = tmp_path / "there" / "dump.sql"
+    path.parent.mkdir()
+    content = (
+        (backups / "plain.sql").read_bytes().replace(b"client_encoding = 'UTF8'", b"client_encoding = 'SQL_ASCII'")
+    )
+    path.write_bytes(content.replace(b"text of chunk 7\t", b"caf\xe9\t"))
+    answer = verified(path)
+    assert answer.verdict == ("PARTIAL", 0), answer.finding.reason

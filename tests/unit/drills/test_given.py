@@ -17,6 +17,7 @@ from gonogo.drills.given.staging import Inflating
 
 SCRIPT = """\
 -- Dumped from database version 16.4 (Debian 16.4-1)
+SET client_encoding = 'SQL_ASCII';
 CREATE DATABASE "Shop" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';
 ALTER DATABASE "Shop" OWNER TO keeper;
 CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
@@ -34,7 +35,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA public GRANT SELECT ON TABLES 
 def test_what_a_dump_speaks_of() -> None:
     found = spoken(SCRIPT.splitlines(keepends=True))
     assert found.database == "Shop"
-    assert found.major == 16
+    assert (found.major, found.encoding) == (16, "SQL_ASCII")
     assert found.owners
     assert list(found.extensions) == ["vector"]
     assert set(found.roles) == {"keeper", "app", 'Odd "one" ', "reader", "maker"}

@@ -92,8 +92,9 @@ class Dump:
         return True
 
     def _create(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
-        name = sql.Identifier(self.spoken.database or OURS)
-        connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'").format(name))
+        name, encoding = sql.Identifier(self.spoken.database or OURS), sql.Literal(self.spoken.encoding or "UTF8")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'")
+        connection.execute(statement.format(name, encoding))
 
     def restore(self, database: str, phases: Phases) -> None:
         """Everything that is in it. Raises RestoreFailed with the tool's own words."""

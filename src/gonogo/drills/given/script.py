@@ -20,6 +20,7 @@ CREATE_DATABASE = re.compile(rf"^CREATE DATABASE (?P<name>{NAME})(?P<rest> .*)?;
 LOCALE_WORDS = "LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|BUILTIN_LOCALE|LOCALE_PROVIDER|COLLATION_VERSION|ICU_RULES"
 LOCALE = re.compile(rf"\s(?:{LOCALE_WORDS}) = (?:'[^']*'|\w+)")
 EXTENSION = re.compile(rf"^CREATE EXTENSION (?:IF NOT EXISTS )?(?P<name>{NAME})")
+ENCODING = re.compile(r"^SET client_encoding = '(?P<name>\w+)';")
 VERSION = re.compile(r"^-- Dumped from database version (?P<major>\d+)")
 OWNER = re.compile(rf" OWNER TO (?P<names>{NAME});\s*$")
 LISTS = f"(?P<names>(?:{NAME})(?:\\s*,\\s*(?:{NAME}))*)"
@@ -38,16 +39,28 @@ NO_ROLES = frozenset({"public", "current_user", "current_role", "session_user"})
 MOST_ROLES = 1000
 LONGEST_LINE = 64 * 1024  # of SQL that names something; a file without line ends must not become one line in memory
 LOOKED_AFTER_LINES = 50_000
-SPEAKING = ("CREATE ", "ALTER ", "GRANT ", "REVOKE ", "SET SESSION AUTHORIZATION ", "-- Dumped from")
+SPEAKING = (
+    "CREATE ",
+    "ALTER ",
+    "GRANT ",
+    "REVOKE ",
+    "SET SESSION AUTHORIZATION ",
+    "SET client_encoding ",
+    "-- Dumped from",
+)
 
 
 @dataclass(slots=True, kw_only=True)
 class Spoken:
-    """What a dump speaks of. `major`: of the server it was made from. `locale`: the rest of its CREATE DATABASE."""
+    """What a dump speaks of. `major`: of the server it was made from.
+
+    `encoding`: of its text, which is its database's unless somebody asked pg_dump for another.
+    """
 
     database: str | None = None
     create_statement: str = ""
     major: int | None = None
+    encoding: str | None = None
     owners: bool = False  # whether it says who owns anything
     roles: dict[str, None] = field(default_factory=dict)
     extensions: dict[str, None] = field(default_factory=dict)
@@ -60,6 +73,8 @@ class Spoken:
             self.database, self.create_statement = unquoted(match["name"]), line
         elif match := EXTENSION.match(line):
             self.extensions[unquoted(match["name"])] = None
+        elif (match := ENCODING.match(line)) and self.encoding is None:
+            self.encoding = match["name"]
         elif (match := VERSION.match(line)) and self.major is None:
             self.major = int(match["major"])
         for pattern in ROLES:

@@ -91,8 +91,8 @@ class Taking:
                         self.count(tarfile.BLOCKSIZE)
                         self._member(archive, member, target, source)
                         archive.members.clear()  # type: ignore[attr-defined]  # it would remember every one; not in the stubs
-                while expanded(CHUNK):  # the check sum of a compressed archive comes last
-                    self.deadline.check("the backup is unpacked")
+                while rest := expanded(CHUNK):  # the check sum of a compressed archive comes last
+                    self.count(len(rest))
             except (tarfile.TarError, EOFError) as error:
                 raise RestoreFailed(f"{source.name} cannot be unpacked: {error}") from error
             except OSError as error:  # a name that is too long

@@ -63,7 +63,8 @@ class BoxedPostgres(SqlServer):
 
     def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
         """As others', and whatever the restored database sets for its sessions: they stay the superuser's."""
-        return make_conninfo(super().dsn(role, database=database), options=" ".join(f"-c {one}" for one in OURS))
+        options = " ".join(f"-c {one}" for one in OURS)
+        return make_conninfo(super().dsn(role, database=database), options=options, client_encoding="UTF8")
 
     def pids(self) -> tuple[int, ...]:
         """The process that contains it."""
