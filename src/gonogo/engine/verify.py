@@ -142,7 +142,7 @@ def _expectations(options: VerifyOptions, *, files: bool, compared: bool) -> tup
     wanted: list[tuple[str, str, str | int | float | bool, bool]] = [
         ("restored", "equals", True, True),
         ("files_verified", "equals", True, files),
-        ("rows", "at_least", 1, True),
+        ("rows", "at_least", 1, not compared),
         ("unreadable_relations", "empty", True, True),
         ("structure_errors", "empty", True, True),
         ("invalid_indexes", "empty", True, True),

@@ -50,7 +50,9 @@ def timeline(clock: PhaseClock, since_start: Callable[[float], float]) -> Timeli
 
 def named_roles(spoken: Spoken) -> Observation:
     """The roles that a dump names and does not bring."""
-    detail = "named by the dump, which does not bring them: made here without any right; whoever restores needs them"
+    detail = "named by the dump, which does not bring them: made here without login or rights; a restore needs them"
+    if spoken.superusers:
+        detail += f" (superusers must be: {', '.join(sorted(spoken.superusers))})"
     return Observation(name="roles_named", value=tuple(spoken.roles), n=len(spoken.roles), detail=detail)
 
 

@@ -21,6 +21,7 @@ SET client_encoding = 'SQL_ASCII';
 CREATE DATABASE "Shop" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';
 ALTER DATABASE "Shop" OWNER TO keeper;
 CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
+ALTER EVENT TRIGGER et OWNER TO boss;
 CREATE POLICY p ON public.t TO app, "Odd ""one"" " USING ((tenant = 1));
 COPY public.t (line) FROM stdin;
 ALTER TABLE public.t OWNER TO a_row;
@@ -38,7 +39,8 @@ def test_what_a_dump_speaks_of() -> None:
     assert (found.major, found.encoding) == (16, "SQL_ASCII")
     assert found.owners
     assert list(found.extensions) == ["vector"]
-    assert set(found.roles) == {"keeper", "app", 'Odd "one" ', "reader", "maker"}
+    assert found.superusers == {"boss"}
+    assert set(found.roles) == {"keeper", "boss", "app", 'Odd "one" ', "reader", "maker"}
 
 
 def test_a_file_without_line_ends_is_not_one_line_in_memory(tmp_path: Path) -> None:

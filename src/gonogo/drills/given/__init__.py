@@ -12,6 +12,7 @@ LACKING = re.compile(
     r'collation "[^"]+" for encoding|default_tablespace|ICU is not supported|could not access file "\$libdir'
     r"|could not load library|not supported by this build|does not support compression|unsupported version"
     r"|unrecognized configuration parameter|invalid command \\(?:un)?restrict|files are incompatible with server"
+    r"|permission denied for"  # by membership in another role, which no dump of a database brings
 )
 
 

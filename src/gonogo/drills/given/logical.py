@@ -69,11 +69,15 @@ class Dump:
             raise NotMeasurable(f"it needs the extension {printable(', '.join(missing))}, which {where} does not have")
 
     def make_room(self) -> str:
-        """Roles that it names, without any right; the database, if it makes none. Returns the database's name."""
+        """Roles that it names, without any right; the database, if it makes none. Returns the database's name.
+
+        What only a superuser may own would be refused to others: the owners of such things are superusers here.
+        """
         with session(self.server.dsn(), timeout_seconds=SHORT_SECONDS) as connection:
             for name in self.spoken.roles:
                 if name != SUPERUSER:
-                    connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+                    right = sql.SQL("SUPERUSER" if name in self.spoken.superusers else "NOSUPERUSER")
+                    connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN {}").format(sql.Identifier(name), right))
             connection.execute("DROP DATABASE IF EXISTS postgres")
             self.kept_locale = self._creates(connection)
             if not self.kept_locale or self.spoken.database is None:

@@ -23,6 +23,7 @@ EXTENSION = re.compile(rf"^CREATE EXTENSION (?:IF NOT EXISTS )?(?P<name>{NAME})"
 ENCODING = re.compile(r"^SET client_encoding = '(?P<name>\w+)';")
 VERSION = re.compile(r"^-- Dumped from database version (?P<major>\d+)")
 OWNER = re.compile(rf" OWNER TO (?P<names>{NAME});\s*$")
+OWNED_BY_SUPERUSERS = re.compile(rf"^ALTER (?:EVENT TRIGGER|FOREIGN DATA WRAPPER|SUBSCRIPTION) .* OWNER TO ({NAME});")
 LISTS = f"(?P<names>(?:{NAME})(?:\\s*,\\s*(?:{NAME}))*)"
 ROLES = (
     OWNER,
@@ -63,6 +64,7 @@ class Spoken:
     encoding: str | None = None
     owners: bool = False  # whether it says who owns anything
     roles: dict[str, None] = field(default_factory=dict)
+    superusers: set[str] = field(default_factory=set)  # roles that own what only a superuser may own
     extensions: dict[str, None] = field(default_factory=dict)
 
     def hear(self, line: str) -> None:
@@ -77,6 +79,8 @@ class Spoken:
             self.encoding = match["name"]
         elif (match := VERSION.match(line)) and self.major is None:
             self.major = int(match["major"])
+        if match := OWNED_BY_SUPERUSERS.match(line):
+            self.superusers.add(unquoted(match[1]))
         for pattern in ROLES:
             if match := pattern.search(line):
                 self.owners = self.owners or pattern is OWNER
