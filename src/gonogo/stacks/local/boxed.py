@@ -23,6 +23,7 @@ PORT = 5432  # of the socket's name; nothing listens on a network
 START_SECONDS = 120.0
 SOCKET_IN_PLACE = "local all all trust\n"  # who reaches the socket has reached the folder, which is private
 SINCE_ARCHIVE_LIBRARIES = 15
+SINCE_EVENT_TRIGGERS_CAN_BE_OFF = 17  # they fire for what we create, and since then for logins
 SETS_IN_INITDB = 16
 
 OURS = ("role=none", "default_transaction_read_only=off", "search_path=public")
@@ -63,7 +64,8 @@ class BoxedPostgres(SqlServer):
 
     def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
         """As others', and whatever the restored database sets for its sessions: they stay the superuser's."""
-        options = " ".join(f"-c {one}" for one in OURS)
+        quiet = ("event_triggers=off",) if self.box.binaries.major >= SINCE_EVENT_TRIGGERS_CAN_BE_OFF else ()
+        options = " ".join(f"-c {one}" for one in (*OURS, *quiet))
         return make_conninfo(super().dsn(role, database=database), options=options, client_encoding="UTF8")
 
     def pids(self) -> tuple[int, ...]:
