@@ -166,7 +166,7 @@ Verify = Callable[..., Answer]
 
 
 @pytest.fixture
-def verified(contained: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Verify:
+def verified(contained: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Verify]:
     """Verify a backup; nothing may be written beside it or left of the run."""
     scratch = short_folder("gs-")
     monkeypatch.setenv("GONOGO_SCRATCH", str(scratch))
@@ -177,10 +177,10 @@ def verified(contained: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         result = verify(VerifyOptions(path=path, out=tmp_path / "out" / "run", **chosen), Observer())
         assert listing(path.parent) == before
         assert [one for top in scratch.iterdir() for one in top.iterdir()] == []
-        shutil.rmtree(scratch)
         return Answer(result=result)
 
-    return run
+    yield run
+    shutil.rmtree(scratch)
 
 
 def listing(folder: Path) -> Sequence[tuple[str, int, int]]:
