@@ -187,7 +187,7 @@ def test_the_readme_tells_every_exit_code() -> None:
     assert [int(row) for row in rows] == sorted(ExitCode)
 
 
-COMMAND = re.compile(r"(?:^|`|: |- |&& )gonogo ([a-z]+)", re.MULTILINE)
+COMMAND = re.compile(r"(?:^|`|: |- |&& )gonogo ([a-z]+(?:-[a-z]+)*)", re.MULTILINE)
 IDENTIFIER = re.compile(r"\b((?:checks/[a-z_]+|loadtests|chaos|restore_drills)/[a-z_0-9]+)\b(?![/.*])")
 
 

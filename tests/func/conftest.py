@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from gonogo.engine.services import LocalRun
 from gonogo.rundir.directory import Recorder, RunDirectory
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import Stack
+from gonogo.stacks.local.walls import tried_here
+
+REQUIRED = "GONOGO_REQUIRE_CONTAINMENT"
 
 
 class Kept(Recorder):
@@ -111,3 +115,12 @@ def fresh_stack(tmp_path: Path) -> Iterator[Callable[..., Running]]:
             return cleanup.enter_context(running(tmp_path / f"run-{count}", **options))
 
         yield make
+
+
+@pytest.fixture(scope="session")
+def contained() -> None:
+    """Skips where the kernel, or the container around us, lets nobody make namespaces."""
+    if reason := tried_here():
+        if os.environ.get(REQUIRED) == "1":
+            pytest.fail(f"{REQUIRED} is set, and {reason}")
+        pytest.skip(f"no containment here: {reason}")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gonogo.core.outcome import ExitCode, Kind
+
+if TYPE_CHECKING:
+    from gonogo.cli._progress import Progress
+    from gonogo.engine.run import Result
 
 # What the options of a run are when nobody gives them (for commands that have fewer options than `gate`).
 DEFAULTS: dict[str, Any] = {
@@ -33,7 +37,6 @@ def run_and_report(*, kinds: Sequence[Kind] = (), identifiers: Sequence[str] = (
     """Run, write the reports, print the end, exit with the code that the run earned."""
     from gonogo.cli._progress import Progress
     from gonogo.engine.run import Observer, run
-    from gonogo.reports import write_all
 
     chosen = run_options(kinds=kinds, identifiers=identifiers, command=command, **given)
     progress = Progress(
@@ -41,15 +44,22 @@ def run_and_report(*, kinds: Sequence[Kind] = (), identifiers: Sequence[str] = (
     )
     with progress:
         result = run(chosen, Observer(event=progress.event, progress=progress.message))
+    reported_and_ended(result, progress, fail_on=given["fail_on"], advisory=given["advisory"], as_json=given["as_json"])
+
+
+def reported_and_ended(result: Result, progress: Progress, *, fail_on: str, advisory: bool, as_json: bool) -> None:
+    """Write the reports of a finished run, print its end, exit with the code that it earned."""
+    from gonogo.reports import write_all
+
     record = result.judgement.to_json()
     write_all(record, result.path)
-    if given["as_json"]:
+    if as_json:
         click.echo((result.path / "run.json").read_bytes(), nl=False)
     else:
         progress.verdict(record, result.path)
-    code = exit_code(result.exit_code, fail_on=given["fail_on"], advisory=given["advisory"])
+    code = exit_code(result.exit_code, fail_on=fail_on, advisory=advisory)
     if code != result.exit_code:  # it may have come from the environment, where nobody sees it
-        option = "--advisory" if given["advisory"] else "--fail-on no-go"
+        option = "--advisory" if advisory else "--fail-on no-go"
         click.echo(f"gonogo: exit code {code} instead of {int(result.exit_code)}, because of {option}", err=True)
     sys.exit(code)
 

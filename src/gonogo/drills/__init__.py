@@ -120,7 +120,16 @@ METHODS: Registry[DrillMethod] = Registry(
 )
 
 
+def printable(text: str) -> str:
+    """Text that somebody else wrote, without what would steer a terminal.
+
+    >>> printable("role \x1b[31mred\x07")
+    'role ?[31mred?'
+    """
+    return "".join(one if one.isprintable() or one == "\n" else "?" for one in text)
+
+
 def words(result: ToolResult) -> str:
     """What a tool said of its failure, in one line."""
-    text = " ".join(result.stderr.split())[-TOOL_WORDS:]
+    text = printable(" ".join(result.stderr.split()))[-TOOL_WORDS:]
     return f"{text or 'it said nothing'} (exit code {result.exit_code})"

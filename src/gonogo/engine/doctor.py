@@ -18,6 +18,7 @@ from gonogo.rundir.state import scratch_root, state_root
 from gonogo.stacks.compose.program import problem as compose_problem
 from gonogo.stacks.compose.program import version as compose_version
 from gonogo.stacks.local.cache import cache_folder
+from gonogo.stacks.local.walls import tried_here
 from gonogo.stacks.runtimes import RUNTIMES
 
 DISK_NEEDED_BYTES = 2 * 2**30
@@ -43,7 +44,7 @@ class Line:
 
 
 def diagnose() -> Iterator[Line]:
-    """Look at this machine, one line at a time; nothing is started."""
+    """Look at this machine, one line at a time; nothing of it stays."""
     version = platform.python_version()
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
     yield Line(
@@ -52,6 +53,7 @@ def diagnose() -> Iterator[Line]:
     )  # fmt: skip
     yield from _runtimes()
     yield _compose()
+    yield _box()
     yield _module("locust", "load profiles", "load")
     yield _module("fastapi", "the reference service on the embedded runtime", "reference")
     yield _redis()
@@ -76,6 +78,15 @@ def _compose() -> Line:
     return Line(
         health=Health.GOOD, what="docker compose", found=f"version {compose_version()}, for stacks with compose:"
     )
+
+
+def _box() -> Line:
+    if reason := tried_here():
+        return Line(
+            health=Health.LACKING, what="containment", found=f"verify-backup restores only what it trusts: {reason}",
+            remedy="allow user namespaces, or say --trust-artefact for backups of your own",
+        )  # fmt: skip
+    return Line(health=Health.GOOD, what="containment", found="verify-backup restores backups in a box")
 
 
 def _module(module: str, purpose: str, extra: str) -> Line:

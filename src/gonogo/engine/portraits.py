@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from gonogo.core.errors import NotMeasurable, UsageError
 from gonogo.core.redact import Redactor
@@ -19,7 +20,8 @@ READ_SECONDS = 3600.0
 def portrait_of(dsn: str) -> Portrait:
     """Read the database of a connection string in a read-only session. Raises UsageError, NotMeasurable."""
     try:
-        with session(dsn, timeout_seconds=READ_SECONDS, default_transaction_read_only="on") as connection:
+        named = make_conninfo(dsn, client_encoding="UTF8")  # of a database without an encoding names would be bytes
+        with session(named, timeout_seconds=READ_SECONDS, default_transaction_read_only="on") as connection:
             return take_portrait(connection)
     except psycopg.errors.InsufficientPrivilege as error:
         raise NotMeasurable(server_words(error)) from error

@@ -9,11 +9,12 @@ import shutil
 import subprocess
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from gonogo import __version__
 from gonogo.core.deadline import Deadline, Interruption
@@ -80,20 +81,26 @@ def run(options: RunOptions, observer: Observer, interruption: Interruption | No
     refuse_what_is_protected(inputs)
     interruption = interruption or Interruption()
     with opened(inputs, observer) as (directory, services), interruptible(interruption):
-        began = time.monotonic()
-        busy = 0.0
-        try:
-            busy = _on_stack(inputs, directory, services, interruption)
-        except Exception as error:  # noqa: BLE001 - the run's boundary: a failure of ours is recorded and judged
-            text = "".join(traceback.format_exception(error))
-            directory.append(HarnessFailed(reason=f"{type(error).__name__}: {error}", traceback=text))
-        if interruption.is_set:
-            directory.append(RunInterrupted(reason=interruption.reason or "interrupted"))
-        wall = time.monotonic() - began
-        directory.append(RunFinished(wall_s=round(wall, 3), overhead_s=round(wall - busy, 3)))
-        judgement = judge(directory.path)
-        write_atomically(directory.path / RUN, judgement_bytes(judgement))
+        judgement = concluded(directory, interruption, lambda: _on_stack(inputs, directory, services, interruption))
     return Result(path=directory.path, judgement=judgement)
+
+
+def concluded(directory: RunDirectory, interruption: Interruption, work: Callable[[], float]) -> Judgement:
+    """Do the work of a run, which gives the seconds that were not gonogo's own overhead; whatever happens, judge it."""
+    began = time.monotonic()
+    busy = 0.0
+    try:
+        busy = work()
+    except Exception as error:  # noqa: BLE001 - the run's boundary: a failure of ours is recorded and judged
+        text = "".join(traceback.format_exception(error))
+        directory.append(HarnessFailed(reason=f"{type(error).__name__}: {error}", traceback=text))
+    if interruption.is_set:
+        directory.append(RunInterrupted(reason=interruption.reason or "interrupted"))
+    wall = time.monotonic() - began
+    directory.append(RunFinished(wall_s=round(wall, 3), overhead_s=round(wall - busy, 3)))
+    judgement = judge(directory.path)
+    write_atomically(directory.path / RUN, judgement_bytes(judgement))
+    return judgement
 
 
 def plan_offline(inputs: Inputs) -> Plan:
@@ -115,8 +122,19 @@ def refuse_what_is_protected(inputs: Inputs) -> None:
 def opened(inputs: Inputs, observer: Observer) -> Iterator[tuple[RunDirectory, LocalRun]]:
     """The run directory, the state folder and the scratch folder; the latter two go when nothing is left."""
     options = inputs.options
+    info = {"stack": inputs.stack.spec.stack, "suite": inputs.suite.suite, "command": options.command}
+    info |= {"allow_destructive": "yes"} if options.allow_destructive else {}
+    with recorded(options.out, {**info, "tool": tool(), "commit": _commit(inputs)}, observer) as (directory, services):
+        context = _judging_context(inputs, directory.run_id, runtime=options.runtime)
+        directory.write(CONTEXT, context.to_json())
+        yield directory, services
+
+
+@contextmanager
+def recorded(out: Path | None, info: Mapping[str, Any], observer: Observer) -> Iterator[tuple[RunDirectory, LocalRun]]:
+    """The same for a run of any kind; `info` is what its first event tells of it."""
     run_id = new_run_id()
-    directory = RunDirectory((options.out or Path("reports/runs") / run_id).absolute(), run_id=run_id)
+    directory = RunDirectory((out or Path("reports/runs") / run_id).absolute(), run_id=run_id)
     directory.listeners.append(observer.event)
     scratch = scratch_root() / run_id
     identity = RunIdentity(
@@ -130,10 +148,7 @@ def opened(inputs: Inputs, observer: Observer) -> Iterator[tuple[RunDirectory, L
     services = LocalRun(directory, state, scratch, observer.progress)
     record = services.intend("scratch", {"path": str(scratch), "run_id": run_id})
     scratch.mkdir(mode=0o711)
-    info = {"run_id": run_id, "stack": inputs.stack.spec.stack, "suite": inputs.suite.suite, "command": options.command}
-    info |= {"allow_destructive": "yes"} if options.allow_destructive else {}
-    directory.append(RunStarted(info={**info, "tool": _tool(), "commit": _commit(inputs)}))
-    directory.write(CONTEXT, _judging_context(inputs, run_id, runtime=options.runtime).to_json())
+    directory.append(RunStarted(info={"run_id": run_id, **info}))
     try:
         yield directory, services
     finally:
@@ -262,7 +277,7 @@ def _judging_context(inputs: Inputs, run_id: str, *, runtime: str, facts: Facts 
         runtime=runtime,
         stack_fingerprint=stack_fingerprint(inputs, facts),
         command=inputs.options.command,
-        tool=_tool(),
+        tool=tool(),
         commit=_commit(inputs),
     )
 
@@ -289,7 +304,8 @@ def stack_fingerprint(inputs: Inputs, facts: Facts | None) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _tool() -> dict[str, str]:
+def tool() -> dict[str, str]:
+    """What runs, for the record."""
     return {"name": "gonogo", "version": __version__}
 
 

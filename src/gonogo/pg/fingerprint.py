@@ -17,6 +17,8 @@ from gonogo.pg.sql import query
 INTEGERS = frozenset({"int2", "int4", "int8", "oid"})
 ABSENT = -1  # what a NULL counts as; another value may hash to it, but hardly in every place where it matters
 SETTING = "setting"
+BY_CRC = "sums of 64 bits, 1; vectors: crc32c of send"  # the faster one, since PostgreSQL 18
+BY_REALS = "sums of 64 bits, 1; vectors: array of real"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,26 +93,31 @@ class Difference:
 
 
 def take_fingerprint(
-    connection: Connection, *, without_schemas: Sequence[str] = (), snapshot: str | None = None
+    connection: Connection,
+    *,
+    without_schemas: Sequence[str] = (),
+    snapshot: str | None = None,
+    algorithm: str | None = None,
 ) -> Fingerprint:
     """Read everything in one snapshot. Rows alone may be read in one that another session has exported before;
     definitions and sequences are then read as they are now.
 
-    `connection` is a superuser's: nobody else sees all rows.
+    `connection` is a superuser's: nobody else sees all rows. `algorithm` asks for the one that something else was taken
+    with; of those that this server cannot compute it takes its own.
 
     Raises NotMeasurable for a lesser role, psycopg.Error for data that cannot be read.
     """
     without = {"without": list(without_schemas)}
     with _snapshot(connection, snapshot):
-        vectors_by_crc = bool(_one(connection, query("fingerprint", "checks_itself")))
+        vectors_by_crc = algorithm != BY_REALS and bool(_one(connection, query("fingerprint", "checks_itself")))
         tables = dict(_tables(connection, without, vectors_by_crc=vectors_by_crc))
         if snapshot is None:
             sequences, objects = dict(_sequences(connection, without)), _objects(connection, without)
     if snapshot is not None:
         with _snapshot(connection, None):
             sequences, objects = dict(_sequences(connection, without)), _objects(connection, without)
-    algorithm = f"sums of 64 bits, 1; vectors: {'crc32c of send' if vectors_by_crc else 'array of real'}"
-    return Fingerprint(algorithm=algorithm, tables=tables, sequences=sequences, objects=objects)
+    used = BY_CRC if vectors_by_crc else BY_REALS
+    return Fingerprint(algorithm=used, tables=tables, sequences=sequences, objects=objects)
 
 
 def take_definitions(connection: Connection) -> Fingerprint:

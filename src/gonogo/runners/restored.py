@@ -221,10 +221,15 @@ def nobody_to_leak_to(context: Context) -> bool:
 
 def pages(target: PostgresServer) -> Observation:
     """Read every page of every relation, checksums verified: nothing else looks into vector indexes."""
+    return pages_of(target.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS)
+
+
+def pages_of(dsn: str, *, timeout_seconds: float) -> Observation:
+    """The same of any database, in a superuser's session."""
     name = "unreadable_relations"
     broken: list[str] = []
     blocks = 0
-    with session(target.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS) as connection:
+    with session(dsn, timeout_seconds=timeout_seconds) as connection:
         if connection.execute("SELECT current_setting('data_checksums')").fetchone() != ("on",):
             return Observation(name=name, value=None, detail="the restored cluster has no data checksums")
         try:

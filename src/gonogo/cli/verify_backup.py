@@ -1,0 +1,101 @@
+"""`gonogo verify-backup`: drill a backup that somebody else made."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gonogo.cli._options import FOLDER, OUTPUT, Duration, option, options, reported
+from gonogo.cli._run import reported_and_ended
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.outcome import ExitCode
+
+
+class Size(click.ParamType[int]):
+    """A size such as `500MB` or `20GB`; in bytes."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes."""
+        from gonogo.core.quantity import parse_quantity
+
+        try:
+            quantity = parse_quantity(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if quantity.unit != "B" or quantity.value < 1:
+            self.fail(f"{value!r} is not a size such as 500MB or 20GB", param, ctx)
+        return int(quantity.value)
+
+
+ASKED = (
+    click.option(
+        "--reference",
+        metavar="DSN|FACTS.json",
+        help="Compare with a live database (only read, by a superuser) or a file of `gonogo fingerprint`.",
+    ),
+    click.option("--rto", type=Duration(), default=None, help="The longest that the restore may take here."),
+    click.option(
+        "--time-limit", type=Duration(), default="30min", show_default=True, help="For everything; then it is HOLD."
+    ),
+    click.option(
+        "--max-size",
+        type=Size(),
+        default=None,
+        help="What may be written while it is restored. Default: 2 GiB and 100 times the backup, if the disk has it.",
+    ),
+    click.option(
+        "--trust-artefact",
+        is_flag=True,
+        help="Restore it also where it cannot be contained: its code then runs as an ordinary user of this host.",
+    ),
+    option("--out", type=FOLDER, default=None, help="Run directory. Default: reports/runs/<run id>."),
+    click.option("--advisory", is_flag=True, help="Report, but exit 0 (unless gonogo itself failed)."),
+)
+
+
+@click.command()
+@click.argument("path", type=click.Path(path_type=Path))
+@options(ASKED, OUTPUT)
+@reported
+def command(path: Path, **given: Any) -> None:
+    """Restore a backup that somebody else made, in a box, and say whether it is sound. No stack file.
+
+    PATH is a dump of pg_dump (-Fc, -Fd, -Ft, or plain SQL, also .gz and .zst) or the folder of a base backup of
+    pg_basebackup (plain, or base.tar, also .gz and .zst). What it is shows from what is in it. It is only read.
+
+    It needs a PostgreSQL of its major version (a dump: or a newer one) with its extensions: the embedded one, or the
+    one of GONOGO_PG_BINDIR. A backup can run code, so everything runs without network, as nobody, with nothing of this
+    host to see; where that cannot be had the answer is HOLD. Not restored yet, and HOLD: pg_dumpall, tablespaces,
+    incremental backups, repositories of pgBackRest and Barman.
+
+    Without --reference a good backup is PARTIAL (exit 0): it restores, is sound, and was compared with nothing. A live
+    reference is compared as it is now: what was written since the backup differs.
+    """
+    from gonogo.cli._progress import Progress
+    from gonogo.engine.run import Observer
+    from gonogo.engine.verify import VerifyOptions, verify
+
+    asked = VerifyOptions(
+        path=path,
+        reference=given["reference"],
+        restore_time_s=given["rto"],
+        trust=given["trust_artefact"],
+        time_limit_s=given["time_limit"],
+        limit_bytes=given["max_size"],
+        out=given["out"],
+    )
+    progress = Progress(
+        quiet=given["quiet"] or given["as_json"], verbose=given["verbose"], colour=not given["no_color"]
+    )
+    try:
+        with progress:
+            result = verify(asked, Observer(event=progress.event, progress=progress.message))
+    except NotMeasurable as error:  # of the reference: nothing was started
+        click.echo(f"gonogo: {error}", err=True)
+        sys.exit(ExitCode.HOLD)
+    reported_and_ended(result, progress, fail_on="hold", advisory=given["advisory"], as_json=given["as_json"])

@@ -1,0 +1,52 @@
+"""Backups that somebody else made: what they are, taken into the box, restored. Nothing of them is believed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+# What a server or a tool says when it lacks something that a sound backup may need.
+LACKING = re.compile(
+    r'collation "[^"]+" for encoding|default_tablespace|ICU is not supported|could not access file "\$libdir'
+    r"|could not load library|not supported by this build|does not support compression|unsupported version"
+    r"|unrecognized configuration parameter|invalid command \\(?:un)?restrict|files are incompatible with server"
+    r"|permission denied for"  # by membership in another role, which no dump of a database brings
+)
+
+
+class BackupKind(StrEnum):
+    """What can be restored here."""
+
+    CUSTOM = "dump in the custom format (pg_dump -Fc)"
+    DIRECTORY = "dump in the directory format (pg_dump -Fd)"
+    TAR = "dump in the tar format (pg_dump -Ft)"
+    PLAIN = "dump as plain SQL (pg_dump)"
+    BASE = "base backup (pg_basebackup -Fp)"
+    BASE_TAR = "base backup in archives (pg_basebackup -Ft)"
+
+    @property
+    def physical(self) -> bool:
+        """Whether it holds the files of a cluster: everything is in it, for one major version."""
+        return self in {BackupKind.BASE, BackupKind.BASE_TAR}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A backup as it was found. `unsupported`: it is one, and why this gonogo cannot restore it.
+
+    `kind` is None where that shows only after decompression, or where it is not supported.
+    """
+
+    path: Path
+    size_bytes: int
+    kind: BackupKind | None = None
+    compression: str = ""  # of the file as a whole: gzip, zstd
+    unsupported: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What it is."""
+        what = self.kind.value if self.kind else "compressed file"
+        return f"{what}, {self.compression}" if self.compression else what

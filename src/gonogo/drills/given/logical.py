@@ -1,0 +1,195 @@
+"""Dumps: what they need is looked for first, then they are restored by PostgreSQL's own programs, inside the box."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import NotMeasurable
+from gonogo.drills import Phases, RestoreFailed, printable, words
+from gonogo.drills.given import LACKING, BackupKind
+from gonogo.drills.given.script import LONGEST_LINE, Spoken, lines_of, spoken, without_locale
+from gonogo.drills.given.staging import BoundedInfo
+from gonogo.drills.pg_dump_plain import LAST_BYTES, LAST_LINE
+from gonogo.pg.sessions import session
+from gonogo.stacks.interfaces import ToolResult
+from gonogo.stacks.local.boxed import MAINTENANCE, SUPERUSER, BoxedPostgres
+
+OURS = "restored"  # the database of a dump that creates none
+SHORT_SECONDS = 60.0
+MEMORY_SHARE, MOST_MEMORY_MIB, LEAST_MEMORY_MIB = 0.25, 2048, 64
+MIB = 2**20
+TAR_BLOCK_BYTES, TAR_END_BYTES = 512, 1024  # two empty blocks end an archive
+
+
+@dataclass(slots=True, kw_only=True)
+class Dump:
+    """A dump in the box, and what it speaks of. `kept_locale` is False where its locale is not to be had here."""
+
+    path: Path
+    kind: BackupKind
+    server: BoxedPostgres
+    deadline: Deadline
+    spoken: Spoken = field(default_factory=Spoken)
+    kept_locale: bool = True
+
+    @property
+    def brings_database(self) -> bool:
+        """Whether the database's own settings and grants come with it."""
+        return self.spoken.database is not None and (self.kind is BackupKind.PLAIN or self.kept_locale)
+
+    def look(self) -> None:
+        """Find out what it needs, without a server. Raises RestoreFailed where it is no whole dump, NotMeasurable."""
+        if self.kind is BackupKind.TAR:
+            require_whole_archive(self.path)
+        if self.kind is BackupKind.PLAIN:
+            require_whole(self.path)
+            self.spoken = spoken(lines_of(self.path, self.deadline))
+        else:
+            script = self._archived(["--create", "--schema-only", "--file=-"])
+            self.spoken = spoken(script.stdout.splitlines())
+        major, here = self.spoken.major, self.server.box.binaries
+        if major is not None and major > here.major:
+            raise NotMeasurable(f"it is of PostgreSQL {major}; here is only PostgreSQL {here.version}")
+
+    def require_extensions(self) -> None:
+        """Raise NotMeasurable where the server here lacks one."""
+        here = self.server.box.binaries
+        with session(self.server.dsn(), timeout_seconds=SHORT_SECONDS) as connection:
+            known = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions")}
+        if missing := [name for name in self.spoken.extensions if name not in known]:
+            where = f"PostgreSQL {here.version} of {here.bindir}"
+            raise NotMeasurable(f"it needs the extension {printable(', '.join(missing))}, which {where} does not have")
+
+    def make_room(self) -> str:
+        """Roles that it names, without any right; the database, if it makes none. Returns the database's name.
+
+        What only a superuser may own would be refused to others: the owners of such things are superusers here.
+        """
+        with session(self.server.dsn(), timeout_seconds=SHORT_SECONDS) as connection:
+            for name in self.spoken.roles:
+                if name != SUPERUSER:
+                    right = sql.SQL("SUPERUSER" if name in self.spoken.superusers else "NOSUPERUSER")
+                    connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN {}").format(sql.Identifier(name), right))
+            connection.execute("DROP DATABASE IF EXISTS postgres")
+            self.kept_locale = self._creates(connection)
+            if not self.kept_locale or self.spoken.database is None:
+                self._create(connection)
+        return self.spoken.database or OURS
+
+    def _creates(self, connection: psycopg.Connection[tuple[object, ...]]) -> bool:
+        """Whether its own CREATE DATABASE works here: a locale of another machine is no fault of the dump."""
+        if self.spoken.database is None:
+            return True
+        try:
+            connection.execute(self.spoken.create_statement.encode())
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(self.spoken.database)))
+        except psycopg.Error:
+            return False
+        return True
+
+    def _create(self, connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        name, encoding = sql.Identifier(self.spoken.database or OURS), sql.Literal(self.spoken.encoding or "UTF8")
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE 'C'")
+        connection.execute(statement.format(name, encoding))
+
+    def restore(self, database: str, phases: Phases) -> None:
+        """Everything that is in it. Raises RestoreFailed with the tool's own words."""
+        if self.kind is BackupKind.PLAIN:
+            phases.begin("SQL")
+            self._by_psql(database)
+            return
+        creates = self.spoken.database is not None and self.kept_locale
+        for section, phase in (("pre-data", "schema"), ("data", "data"), ("post-data", "keys and indexes")):
+            phases.begin(phase)
+            first = creates and section == "pre-data"
+            into = MAINTENANCE if first else database
+            arguments = [
+                "--exit-on-error",
+                "--no-tablespaces",
+                f"--section={section}",
+                *(["--create"] if first else []),
+            ]
+            self._archived([*arguments, f"--dbname={make_conninfo(dbname=into)}"])
+
+    def _by_psql(self, database: str) -> None:
+        creates = self.spoken.database is not None
+        if creates and not self.kept_locale:
+            self._rewrite_locale(database)
+        quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}", f"--file={self.path}"]
+        into = MAINTENANCE if creates else database
+        result = self.server.client("psql", quiet, database=into, options=building_options(), deadline=self.deadline)
+        self._see("psql", result)
+
+    def _rewrite_locale(self, database: str) -> None:
+        """In the copy alone: the database is made with a locale that is here, before anything is in it."""
+        with session(self.server.dsn(), timeout_seconds=SHORT_SECONDS) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(database)))
+        changed = self.path.with_name("changed.sql")
+        wanted = self.spoken.create_statement.encode()
+        with self.path.open("rb") as source, changed.open("wb") as target:
+            for line in iter(lambda: source.readline(LONGEST_LINE), b""):
+                if wanted and line == wanted:
+                    line, wanted = without_locale(wanted.decode()).encode() + b"\n", b""  # noqa: PLW2901 - the one line
+                target.write(line)
+        self.path = self.server.box.own(changed)
+
+    def _archived(self, arguments: list[str]) -> ToolResult:
+        """pg_restore on the archive. Raises RestoreFailed; NotMeasurable where this build cannot read it."""
+        result = self.server.client(
+            "pg_restore", [*arguments, str(self.path)], database=MAINTENANCE, options=building_options(),
+            deadline=self.deadline,
+        )  # fmt: skip
+        self._see("pg_restore", result)
+        return result
+
+    def _see(self, name: str, result: ToolResult) -> None:
+        """Raise RestoreFailed for what failed; NotMeasurable where something is not here that it needs."""
+        if not result.exit_code:
+            return
+        if LACKING.search(result.stderr):
+            raise NotMeasurable(f"{name} {self.server.box.binaries.version} here cannot restore it: {words(result)}")
+        raise RestoreFailed(f"{name} failed: {words(result)}")
+
+
+def require_whole(path: Path) -> None:
+    """psql takes the end of the file for the end of a COPY and exits with 0. Raises RestoreFailed."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LAST_BYTES))
+        if LAST_LINE not in file.read():
+            raise RestoreFailed("the dump is cut: the line that pg_dump writes last is not there")
+
+
+def require_whole_archive(path: Path) -> None:
+    """On an archive that is cut pg_restore looks for its end for ever. Raises RestoreFailed."""
+    try:
+        with tarfile.open(path, "r:", tarinfo=BoundedInfo) as archive:
+            end = 0
+            while (member := archive.next()) is not None:
+                end = member.offset_data + member.size
+                archive.members.clear()  # type: ignore[attr-defined]  # it would remember every one; not in the stubs
+    except (tarfile.TarError, EOFError) as error:
+        raise RestoreFailed(f"the archive is damaged or cut: {error}") from error
+    with path.open("rb") as file:
+        file.seek(end)
+        padding = file.read(TAR_END_BYTES + TAR_BLOCK_BYTES)
+    if len(padding) < TAR_END_BYTES or padding.strip(b"\0"):
+        raise RestoreFailed("the archive is cut: its end is not there")
+
+
+def building_options() -> str:
+    """Settings of the restoring session: memory and workers for index builds; notices are not wanted."""
+    host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = int(max(LEAST_MEMORY_MIB, min(host * MEMORY_SHARE / MIB, MOST_MEMORY_MIB)))
+    workers = max(1, (os.cpu_count() or 2) - 1)
+    return (
+        f"-c maintenance_work_mem={memory}MB -c max_parallel_maintenance_workers={workers}"
+        " -c client_min_messages=warning -c role=none -c default_transaction_read_only=off"  # the database may say else
+    )

@@ -1,0 +1,155 @@
+"""What a backup is, by what is in it; its name says nothing. Only read, and no link below it is followed."""
+
+from __future__ import annotations
+
+import stat
+import zlib
+from pathlib import Path
+
+from gonogo.core.errors import UsageError
+from gonogo.drills.given import BackupKind, Given
+
+HEAD_BYTES = 64 * 1024
+GZIP, ZSTD, LZ4, XZ, BZIP2 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\xfd7zXZ", b"BZh"
+ARCHIVE = b"PGDMP"
+TAR, TAR_AT = b"ustar", 257
+DUMP, CLUSTER_DUMP = b"-- PostgreSQL database dump", b"-- PostgreSQL database cluster dump"
+OTHERS = {  # what people take for backups, and backups of other things
+    b"\x89PNG": "a PNG image",
+    b"\xff\xd8\xff": "a JPEG image",
+    b"%PDF": "a PDF document",
+    b"PK\x03\x04": "a ZIP archive",
+    b"\x7fELF": "a program",
+    b"SQLite format 3": "an SQLite database",
+    b"REDIS": "a Redis snapshot",
+    b"<!DOCTYPE": "an HTML page",
+    b"<html": "an HTML page",
+}
+WANTED = "a dump of pg_dump (custom, directory or tar format, plain SQL) or a base backup of pg_basebackup"
+SHOWN = 5
+
+
+def recognise(given: Path) -> Given:
+    """What is at a path. Raises UsageError that says what was found where it is no backup of PostgreSQL."""
+    try:
+        return _recognised(given)
+    except OSError as error:
+        raise UsageError(f"{error.filename or given}: {error.strerror}") from None
+
+
+def _recognised(given: Path) -> Given:
+    path = given.resolve()
+    if not path.exists():
+        raise UsageError(f"{given}: there is no such file or folder")
+    if path.is_dir():
+        return _folder(path)
+    if not path.is_file():
+        raise UsageError(f"{given} is neither a file nor a folder")
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return _file(path, head)
+
+
+def kind_of(head: bytes) -> tuple[BackupKind | None, str]:
+    """The kind of a file that begins so, or why it cannot be restored here; neither for what is no backup."""
+    if head.startswith(ARCHIVE):
+        return BackupKind.CUSTOM, ""
+    if head[TAR_AT : TAR_AT + len(TAR)] == TAR:
+        if head.startswith(b"toc.dat"):
+            return BackupKind.TAR, ""
+        if head.startswith((b"backup_label", b"PG_VERSION", b"base/")):
+            return None, "it is a tar archive on its own: give the folder that pg_basebackup -Ft made, manifest and all"
+    if CLUSTER_DUMP in head:
+        return None, "it is a dump of a whole cluster (pg_dumpall), which gonogo does not restore yet"
+    return (BackupKind.PLAIN, "") if DUMP in head else (None, "")
+
+
+def found(head: bytes) -> str:
+    """What a file that begins so is, for people."""
+    if not head:
+        return "it is empty"
+    if not head.strip(b"\0"):
+        return "it begins with zeros"
+    known = next((what for magic, what in OTHERS.items() if head.startswith(magic)), None)
+    if known:
+        return f"it is {known}"
+    first = head[:40].decode(errors="replace").splitlines()[0]
+    return f"it begins with {first!r}" if first.isprintable() else "it is no kind of file that gonogo knows"
+
+
+def _file(path: Path, head: bytes) -> Given:
+    size = path.stat().st_size
+    for magic, name in ((LZ4, "lz4"), (XZ, "xz"), (BZIP2, "bzip2")):
+        if head.startswith(magic):
+            return Given(path=path, size_bytes=size, unsupported=f"it is compressed by {name}: decompress it first")
+    if head.startswith(ZSTD):  # what is in it shows when it is decompressed, where nothing can come of it
+        return Given(path=path, size_bytes=size, compression="zstd")
+    compression = "gzip" if head.startswith(GZIP) else ""
+    inside = _inflated(head) if compression else head
+    kind, unsupported = kind_of(inside)
+    if kind is None and not unsupported:
+        where = " (inside its gzip)" if compression else ""
+        raise UsageError(f"{path} is no backup of PostgreSQL: {found(inside)}{where}; gonogo knows {WANTED}")
+    return Given(path=path, size_bytes=size, kind=kind, compression=compression, unsupported=unsupported)
+
+
+def _inflated(head: bytes) -> bytes:
+    try:
+        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(head, HEAD_BYTES)
+    except zlib.error:
+        return b""
+
+
+def _folder(path: Path) -> Given:
+    entries = {one.name: one for one in path.iterdir()}
+    if not entries:
+        raise UsageError(f"{path} is an empty folder; gonogo knows {WANTED}")
+    if "toc.dat" in entries:
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.DIRECTORY)
+    if "PG_VERSION" in entries and "global" in entries:
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.BASE, unsupported=_no_base_backup(entries))
+    if any(name.startswith("base.tar") for name in entries):
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.BASE_TAR, unsupported=_no_archives(entries))
+    if {"archive", "backup"} <= entries.keys() or "backup.info" in entries:
+        reason = "it is a repository of pgBackRest or Barman, which gonogo does not restore yet: give what it restores"
+        return Given(path=path, size_bytes=0, unsupported=reason)
+    names = ", ".join(sorted(entries)[:SHOWN])
+    raise UsageError(f"{path} is no backup of PostgreSQL: it is a folder with {names}; gonogo knows {WANTED}")
+
+
+def _size_of(folder: Path) -> int:
+    """Of the regular files below a folder; no link is followed."""
+    return sum(found.st_size for one in folder.rglob("*") if stat.S_ISREG((found := one.lstat()).st_mode))
+
+
+def _no_base_backup(entries: dict[str, Path]) -> str:
+    """Why a data directory is none that gonogo restores, "" where it is."""
+    if not entries.keys() & {"backup_label", "backup_manifest"}:
+        return "it is a data directory, and no base backup (it has neither backup_label nor backup_manifest)"
+    if any(one.is_symlink() for one in _links(entries.get("pg_tblspc"))):
+        return "it has tablespaces, which gonogo does not restore yet"
+    if (wal := entries.get("pg_wal")) is not None and wal.is_symlink():
+        return "its pg_wal is a link: the WAL that it needs is not in it"
+    if (label := entries.get("backup_label")) is not None and b"INCREMENTAL FROM" in _head_of(label):
+        return "it is an incremental backup: pg_combinebackup makes a whole one of it and those before it"
+    return ""
+
+
+def _no_archives(entries: dict[str, Path]) -> str:
+    archives = [name for name in entries if ".tar" in name]
+    if other := [name for name in archives if not name.startswith(("base.tar", "pg_wal.tar"))]:
+        return f"it has tablespaces ({', '.join(sorted(other)[:SHOWN])}), which gonogo does not restore yet"
+    if any(name.endswith(".lz4") for name in archives):
+        return "it is compressed by lz4: decompress it first"
+    return ""
+
+
+def _links(folder: Path | None) -> list[Path]:
+    return list(folder.iterdir()) if folder is not None and folder.is_dir() and not folder.is_symlink() else []
+
+
+def _head_of(path: Path) -> bytes:
+    if path.is_symlink() or not path.is_file():
+        return b""
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)

@@ -1,0 +1,248 @@
+"""Verifying a backup that somebody else made: no stack, no suite, one item that is planned from what was asked."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gonogo.core.deadline import Deadline, Interruption
+from gonogo.core.errors import NotMeasurable, StackError, UsageError
+from gonogo.core.event import PlanMade
+from gonogo.core.facts import Facts
+from gonogo.core.finding import Expectation, Source
+from gonogo.core.outcome import Area, Effect, Kind, Severity, SkipReason
+from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
+from gonogo.core.quantity import format_seconds
+from gonogo.drills.given import Given
+from gonogo.drills.given.recognise import recognise
+from gonogo.engine.cpu import CpuMeter
+from gonogo.engine.execute import Executor
+from gonogo.engine.interruption import interruptible
+from gonogo.engine.portraits import portrait_of
+from gonogo.engine.run import Observer, Result, concluded, recorded, tool
+from gonogo.engine.services import LocalRun
+from gonogo.pg.portrait import Portrait, read_portrait
+from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, Recorder, RunDirectory
+from gonogo.runners.given import Request, Verifying
+from gonogo.stacks.local.account import unprivileged
+from gonogo.stacks.local.binaries import find_binaries
+from gonogo.stacks.local.cache import cache_folder
+from gonogo.stacks.local.site import Site
+from gonogo.stacks.local.spawner import Spawner
+from gonogo.stacks.references import References
+
+ITEM = "restore_drills/verify_backup"
+COMPARISON = "restore_drills/compared_with_reference"
+RUNTIME = "embedded"
+COMMAND = "gonogo verify-backup"
+PREDICTED_S = 10.0  # of a small one; nobody knows before it is restored
+LEAST_RECALL = 0.5  # of a search as wide as it gets: 0.87 to 1 of sound indexes, even of noise; 0.1 of a careless one
+LEAST_REACH = 0.99  # of an index that is scanned to its end: 0.9999 of sound ones, 0.6 of a careless one
+WITHOUT_REFERENCE = (
+    "no --reference: nobody has compared its rows and values, columns and constraints, row security and policies, "
+    "owners and grants, settings, functions, views and sequences with those of the database it was made from"
+)
+WHY = """\
+A backup that was never restored is a hope: it may be cut, rotten, somebody else's, yesterday's, or without the policies
+that keep tenants apart, and the tools that restore it exit with 0."""
+REMEDY = """\
+Look at `restored` first: it holds the tool's own words. What differs from the reference is listed one by one in
+`differences`. Make the backup again, and keep the file of `gonogo fingerprint` beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """The options of the command line."""
+
+    path: Path
+    reference: str | None = None  # a connection string, or a facts file of `gonogo fingerprint`
+    restore_time_s: float | None = None  # the longest that a restore may take
+    trust: bool = False
+    time_limit_s: float = 1800.0
+    limit_bytes: int | None = None
+    out: Path | None = None
+
+
+def verify(options: VerifyOptions, observer: Observer, interruption: Interruption | None = None) -> Result:
+    """Verify a backup. Raises UsageError, NotMeasurable before anything is started, never after."""
+    given = recognise(options.path)
+    portrait = reference_of(options.reference) if options.reference else None
+    request = Request(given=given, reference=portrait, limit_bytes=options.limit_bytes, trust=options.trust)
+    plan = plan_of(options, given)
+    interruption = interruption or Interruption()
+    info = {"stack": given.path.name, "suite": "verify-backup", "command": COMMAND, "tool": tool(), "commit": None}
+    with recorded(options.out, info, observer) as (directory, services), interruptible(interruption):
+        directory.write(CONTEXT, _context(options, given, directory.run_id).to_json())
+        directory.write(PLAN, plan.to_json())
+        judgement = concluded(
+            directory, interruption, lambda: _verified(request, plan, directory, services, interruption)
+        )
+    return Result(path=directory.path, judgement=judgement)
+
+
+def reference_of(text: str) -> Portrait:
+    """The facts of a file or of a live database, which is only read. Raises UsageError, NotMeasurable."""
+    if "://" in text or "=" in text:
+        return portrait_of(text)
+    try:
+        content = Path(text).read_bytes()
+    except OSError as error:
+        hint = "a reference is a file of `gonogo fingerprint` or a connection string"
+        raise UsageError(f"{text}: {error.strerror}; {hint}") from None
+    return read_portrait(content, text)
+
+
+def plan_of(options: VerifyOptions, given: Given) -> Plan:
+    """The item, and without a reference what is left open."""
+    compared = options.reference is not None
+    files = given.kind is not None and given.kind.physical
+    title = "The backup restores and is sound" + (", and equals its reference" if compared else "")
+    item = _item(ITEM, title, expectations=_expectations(options, files=files, compared=compared), options=options)
+    if compared:
+        return Plan(items=(item,))
+    left_open = _item(COMPARISON, "The backup equals its reference", options=options, left_out=WITHOUT_REFERENCE)
+    return Plan(items=(item, left_open))
+
+
+def _item(
+    identifier: str,
+    title: str,
+    *,
+    options: VerifyOptions,
+    expectations: tuple[Expectation, ...] = (),
+    left_out: str = "",
+) -> PlanItem:
+    return PlanItem(
+        id=identifier,
+        kind=Kind.DRILL,
+        title=title,
+        area=Area.BACKUP,
+        severity=Severity.CRITICAL,
+        gating=True,
+        source=Source(file=COMMAND, line=1),
+        effects=Effect.WRITE,
+        expectations=expectations,
+        covers=("A6", "A7"),
+        why=WHY,
+        remedy=REMEDY,
+        predicted_s=0.0 if left_out else PREDICTED_S,
+        time_limit_s=options.time_limit_s,
+        skip=SkipReason.DESELECTED if left_out else None,
+        reason=left_out,
+    )
+
+
+def _expectations(options: VerifyOptions, *, files: bool, compared: bool) -> tuple[Expectation, ...]:
+    """What must hold. Of files, and against a reference, more can be asked."""
+    wanted: list[tuple[str, str, str | int | float | bool, bool]] = [
+        ("restored", "equals", True, True),
+        ("files_verified", "equals", True, files),
+        ("rows", "at_least", 1, not compared),
+        ("unreadable_relations", "empty", True, True),
+        ("structure_errors", "empty", True, True),
+        ("invalid_indexes", "empty", True, True),
+        ("vector_index_used", "equals", True, True),
+        ("vector_recall", "at_least", LEAST_RECALL, True),
+        ("vector_index_reach", "at_least", LEAST_REACH, True),
+        ("sequences_behind", "empty", True, True),
+        ("fingerprints_differ", "equals", 0, compared),
+        ("settings_lost", "empty", True, compared),
+        ("broken_indexes", "empty", True, compared),
+        ("roles_differ", "empty", True, compared and files),
+        ("not_compared", "empty", True, compared),
+    ]
+    found = [
+        Expectation(observation=name, matcher=matcher, expected=expected)
+        for name, matcher, expected, asked in wanted
+        if asked
+    ]
+    if (limit := options.restore_time_s) is not None:
+        text = format_seconds(limit)
+        found.append(Expectation(observation="restore_time", matcher="at_most", expected=limit, unit="s", text=text))
+    return tuple(found)
+
+
+def _context(options: VerifyOptions, given: Given, run_id: str) -> JudgingContext:
+    policy = ResolvedPolicy(
+        name="verify-backup",
+        gates=(Severity.CRITICAL, Severity.HIGH),
+        areas={Area.BACKUP.value: 1.0},
+        accept_unsupported={},
+        waivers=(),
+    )
+    return JudgingContext(
+        run_id=run_id,
+        as_of=datetime.now(UTC).isoformat(timespec="seconds"),
+        policy=policy,
+        suite="verify-backup",
+        partial=None if options.reference else "compared with nothing",
+        stack_name=given.path.name,
+        runtime=RUNTIME,
+        stack_fingerprint=hashlib.sha256(f"{given.path}{given.size_bytes}".encode()).hexdigest()[:16],
+        command=COMMAND,
+        tool=tool(),
+    )
+
+
+def _verified(
+    request: Request, plan: Plan, directory: RunDirectory, services: LocalRun, interruption: Interruption
+) -> float:
+    """Run the plan. Returns the seconds that were not gonogo's own overhead."""
+    running: list[Verifying] = []
+
+    def run(item: PlanItem, deadline: Deadline) -> None:
+        try:
+            with _site(services, deadline) as site:
+                verifying = Verifying(
+                    request=request,
+                    recorder=Recorder(directory, item.id),
+                    deadline=deadline,
+                    site=site,
+                    binaries=find_binaries(None, site.account),
+                )
+                running.append(verifying)
+                verifying.run()
+        except StackError as error:  # nothing to restore with, which is no fault of the backup
+            raise NotMeasurable(str(error)) from error
+
+    began = time.monotonic()
+    directory.append(PlanMade(items=len(plan.items), to_run=1, predicted_s=plan.predicted_s))
+    directory.write(FACTS, _facts(request, None).to_json())
+    with CpuMeter(list, directory.elapsed_s) as meter:
+        Executor(directory, meter, interruption, run).run(plan)
+    directory.write(FACTS, _facts(request, running[0] if running else None).to_json())
+    return time.monotonic() - began
+
+
+@contextmanager
+def _site(services: LocalRun, deadline: Deadline) -> Iterator[Site]:
+    """Where the processes live; what is left of them ends with it."""
+    site = Site(
+        run=services,
+        scratch=services.scratch,
+        spawner=Spawner(),
+        account=unprivileged(),
+        references=References(folder=Path.cwd(), secret=services.secret),
+        deadline=deadline,
+        cache=cache_folder(),
+    )
+    try:
+        yield site
+    finally:
+        site.spawner.close()
+
+
+def _facts(request: Request, verifying: Verifying | None) -> Facts:
+    """What the verdict is about."""
+    digest = f", sha256 {verifying.digest} of what was read" if verifying and verifying.digest else ""
+    return Facts(
+        runtime=RUNTIME,
+        versions=verifying.versions if verifying else {},
+        images={"backup": f"{request.given.path} ({request.given.sentence}){digest}"},
+        data_size_bytes=verifying.size_bytes if verifying else None,
+    )

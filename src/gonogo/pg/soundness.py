@@ -1,0 +1,239 @@
+"""What a database shows of its own soundness, without anything to compare it with."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import psycopg
+from psycopg import sql
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.pg.catalog import quoted
+from gonogo.pg.sessions import Connection
+from gonogo.pg.sql import query
+
+K = 10
+QUERIES = 20
+SINCE_COLLATION_VERSIONS = 150000
+FEWEST_QUERIES, SEARCH_SECONDS = 5, 30.0
+SAMPLED_ROWS = 400  # of which the queries are taken
+SEARCH_WIDTH = 1000  # hnsw.ef_search, as wide as it gets
+MOST_REACHED = 2_000_000  # rows that one scan walks over: more take too much memory
+EVERYTHING = {
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.max_scan_tuples": str(2**31 - 1),
+    "hnsw.scan_mem_multiplier": "1000",
+    "enable_seqscan": "off",
+    "enable_sort": "off",
+}
+MOST_PROBES = 32768
+RELATIVE_TIE = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Structure:
+    """What amcheck says of tables and btree indexes, and how many it looked at."""
+
+    errors: tuple[str, ...]
+    checked: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorIndex:
+    """An approximate index. `name`, `table`, `column` and `operator` are as SQL spells them."""
+
+    name: str
+    table: str
+    method: str
+    column: str | None
+    partial: bool
+    valid: bool
+    operator: str | None
+    lists: int
+    rows: int
+
+    @property
+    def why_not_searched(self) -> str:
+        """Why no query of ours can be answered by it, "" where one can."""
+        if self.column is None or self.operator is None:
+            return "it is on an expression"
+        return "it holds only a part of the rows" if self.partial else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """Searches answered by an index against exact ones: the share of the true neighbours, query by query."""
+
+    used: bool
+    recalls: tuple[float, ...]
+
+
+def names(connection: Connection, block: str) -> tuple[str, ...]:
+    """The first column of a query of soundness.sql."""
+    return tuple(str(row[0]) for row in connection.execute(query("soundness", block)).fetchall())
+
+
+def sequences_behind(connection: Connection) -> Iterator[tuple[str, str]]:
+    """Each sequence that gives a column its values, with what is wrong with it; "" where it is ahead of them."""
+    for name, table, column, descending in connection.execute(query("soundness", "owned_sequences")).fetchall():
+        last = connection.execute(sql.SQL("SELECT last_value, is_called FROM {}").format(quoted(name))).fetchone()
+        extreme = sql.SQL("min" if descending else "max")
+        used = connection.execute(
+            sql.SQL("SELECT {}({}) FROM {}").format(extreme, quoted(column), quoted(table))
+        ).fetchone()
+        assert last is not None
+        assert used is not None
+        behind = used[0] is not None and _next_is_taken(last[0], used[0], called=last[1], descending=descending)
+        yield name, f"{name} stands at {last[0]}, {table}.{column} at {used[0]}" if behind else ""
+
+
+def _next_is_taken(last: int, used: int, *, called: bool, descending: bool) -> bool:
+    if descending:
+        last, used = -last, -used
+    return last < used or (last == used and not called)
+
+
+def extension(connection: Connection, name: str) -> sql.Identifier:
+    """Where an extension is, made where it is missing and no search path hides it. Raises NotMeasurable."""
+    statement = sql.SQL("CREATE EXTENSION IF NOT EXISTS {} SCHEMA pg_catalog").format(sql.Identifier(name))
+    try:
+        connection.execute(statement)
+    except psycopg.Error as error:
+        raise NotMeasurable(f"{name} is not to be had: {error.diag.message_primary or error}") from error
+    row = connection.execute("SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = %s", [name])
+    return sql.Identifier(row.fetchall()[0][0].strip('"'))
+
+
+def structure(connection: Connection) -> Structure:
+    """Look into every table and btree with amcheck. Raises NotMeasurable where there is none."""
+    schema = extension(connection, "amcheck")
+    tables = connection.execute(query("soundness", "tables_to_check")).fetchall()
+    btrees = connection.execute(query("soundness", "btrees_to_check")).fetchall()
+    found = [*_of_tables(connection, schema, tables), *_of_btrees(connection, schema, btrees)]
+    return Structure(errors=tuple(found), checked=len(tables) + len(btrees))
+
+
+def sorts_otherwise(connection: Connection) -> bool:
+    """Whether texts are sorted otherwise here than where the files come from: their indexes are then out of order."""
+    if connection.info.server_version < SINCE_COLLATION_VERSIONS:
+        return False
+    row = connection.execute(query("soundness", "sorts_otherwise")).fetchone()
+    return bool(row and row[0])
+
+
+def _of_tables(connection: Connection, schema: sql.Identifier, tables: list[tuple[int, str]]) -> Iterator[str]:
+    statement = sql.SQL("SELECT msg FROM {}.verify_heapam(%s::oid::regclass, on_error_stop => true) LIMIT 1")
+    for oid, name in tables:
+        try:
+            row = connection.execute(statement.format(schema), [oid]).fetchone()
+        except psycopg.errors.DatabaseError as error:
+            yield f"{name}: {error.diag.message_primary or error}"
+        else:
+            if row:
+                yield f"{name}: {row[0]}"
+
+
+def _of_btrees(connection: Connection, schema: sql.Identifier, btrees: list[tuple[int, str]]) -> Iterator[str]:
+    statement = sql.SQL("SELECT {}.bt_index_check(%s::oid::regclass, true)")
+    for oid, name in btrees:
+        try:
+            connection.execute(statement.format(schema), [oid])
+        except psycopg.errors.DatabaseError as error:
+            yield f"{name}: {error.diag.message_primary or error}"
+
+
+def vector_indexes(connection: Connection) -> list[VectorIndex]:
+    """Every HNSW and IVFFlat index."""
+    found = connection.execute(query("soundness", "vector_indexes")).fetchall()
+    return [
+        VectorIndex(
+            name=name, table=table, method=method, column=column, partial=partial, valid=valid, operator=operator,
+            lists=lists, rows=rows,
+        )
+        for name, table, method, column, partial, valid, operator, lists, rows in found
+    ]  # fmt: skip
+
+
+def search(connection: Connection, index: VectorIndex) -> Searched | None:
+    """Search for stored vectors by the index, as widely as it can, and exactly. None where no vector is stored.
+
+    The server computes both, so memory stays flat; that the exact one is exact needs nothing but a scan and a sort.
+    """
+    assert index.column is not None
+    assert index.operator is not None
+    parts = {"column": quoted(index.column), "table": quoted(index.table), "operator": quoted(index.operator)}
+    share = min(100.0, 100.0 * SAMPLED_ROWS / max(index.rows, 1))
+    sample = sql.SQL(
+        "SELECT {column}::text FROM {table} TABLESAMPLE BERNOULLI ({share}) REPEATABLE (1) WHERE {column} IS NOT NULL"
+        " LIMIT {queries}"
+    ).format(**parts, share=sql.Literal(share), queries=sql.Literal(QUERIES))
+    queries = [row[0] for row in connection.execute(sample).fetchall()]
+    if not queries:
+        return None
+    near = sql.SQL(
+        "SELECT ({column} {operator} %(query)s)::float8 FROM {table} WHERE {column} IS NOT NULL"
+        " ORDER BY {column} {operator} %(query)s LIMIT {k}"
+    ).format(**parts, k=sql.Literal(K))
+    used, recalls, began = True, list[float](), time.monotonic()
+    for one in queries:
+        if len(recalls) >= FEWEST_QUERIES and time.monotonic() - began > SEARCH_SECONDS:
+            break  # exact searches of a large table take long, and some tell enough
+        exact = _distances(connection, near, one, enable_indexscan="off", enable_bitmapscan="off")
+        width = {"hnsw.ef_search": str(SEARCH_WIDTH), "ivfflat.probes": str(min(index.lists, MOST_PROBES))}
+        found = _distances(connection, near, one, enable_seqscan="off", **width)
+        used = used and _uses(connection, near, one, index.name)
+        if exact:
+            limit = max(exact) + RELATIVE_TIE * max(abs(max(exact)), 1.0)
+            recalls.append(min(sum(distance <= limit for distance in found), len(exact)) / len(exact))
+    return Searched(used=used, recalls=tuple(recalls)) if recalls else None
+
+
+def reach(connection: Connection, index: VectorIndex) -> tuple[int, int] | None:
+    """How many rows a scan of the whole index comes to, and how many it should. A graph may be in pieces.
+
+    None where this pgvector cannot go on to the end, or there are too many rows or none.
+    """
+    assert index.column is not None
+    assert index.operator is not None
+    if index.rows > MOST_REACHED:
+        return None
+    parts = {"column": quoted(index.column), "table": quoted(index.table), "operator": quoted(index.operator)}
+    there = sql.SQL("SELECT (SELECT v::text FROM found LIMIT 1), count(*) FROM found")
+    found = sql.SQL(
+        "WITH found AS (SELECT {column} AS v FROM {table} WHERE ({column} {operator} {column})::float8 <> 'NaN') "
+    ).format(**parts)
+    row = connection.execute(found + there).fetchone()
+    if row is None or not row[1]:
+        return None
+    walk = sql.SQL(
+        "SELECT count(*) FROM (SELECT FROM {table} ORDER BY {column} {operator} %(query)s LIMIT 2147483647) walked"
+    ).format(**parts)
+    if index.method == "hnsw" and not connection.execute(query("soundness", "goes_on")).fetchone():
+        return None
+    settings = {**EVERYTHING, "ivfflat.probes": str(min(index.lists, MOST_PROBES))}
+    with connection.transaction():
+        for name, value in settings.items():
+            connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+        reached = connection.execute(walk, {"query": row[0]}).fetchone()
+    return (reached[0] if reached else 0), row[1]
+
+
+def _distances(connection: Connection, statement: sql.Composed, vector: str, **settings: str) -> list[float]:
+    """The distances that a search gives; those that are no numbers (a zero vector has no cosine) are left out."""
+    with connection.transaction():
+        for name, value in settings.items():
+            connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+        rows = connection.execute(statement, {"query": vector}).fetchall()
+    return [row[0] for row in rows if row[0] is not None and math.isfinite(row[0])]
+
+
+def _uses(connection: Connection, statement: sql.Composed, vector: str, index: str) -> bool:
+    """Whether the planner can answer the search by this index."""
+    with connection.transaction():
+        connection.execute("SELECT set_config('enable_seqscan', 'off', true)")
+        plan = connection.execute(sql.SQL("EXPLAIN ") + statement, {"query": vector}).fetchall()
+    name = index.rpartition(".")[2]
+    return any(f"using {name} " in row[0] for row in plan)

@@ -1,0 +1,246 @@
+"""How a backup that somebody else made is verified: taken into a box, restored there, looked at, compared.
+
+Everything that the backup can turn against us runs contained (`stacks.local.contain`). What stops it there, or is
+not to be had here, is no verdict on the backup: NotMeasurable. What the restore itself shows is a finding.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import psycopg
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import NotMeasurable
+from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
+from gonogo.core.observation import Observation
+from gonogo.core.quantity import format_bytes
+from gonogo.drills import RestoreFailed, printable
+from gonogo.drills.given import LACKING, Given, physical
+from gonogo.drills.given.logical import Dump
+from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of
+from gonogo.drills.given.staging import Taking
+from gonogo.pg.portrait import Portrait
+from gonogo.pg.sessions import Connection, session
+from gonogo.pg.soundness import names
+from gonogo.rundir.directory import Recorder
+from gonogo.runners import given_report as report
+from gonogo.runners.baseline import without_time_limits
+from gonogo.runners.given_compare import Carried, carried_by, unlogged_tables
+from gonogo.runners.phases import PhaseClock
+from gonogo.stacks.local.binaries import Binaries
+from gonogo.stacks.local.boxed import BoxedPostgres
+from gonogo.stacks.local.contain import Box
+from gonogo.stacks.local.site import Site
+from gonogo.stacks.local.watch import RESERVE_BYTES, space_watched
+
+OUR_MISTAKE = "42"  # a statement of ours that is wrong says nothing of the backup
+FIRST_BYTES, RATIO = 2 * 2**30, 100  # what may be written by default: an empty server, and a hundred times the backup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked: verify `given`, against `reference` where there is one."""
+
+    given: Given
+    reference: Portrait | None = None
+    limit_bytes: int | None = None  # of everything that is written
+    trust: bool = False  # run it also where it cannot be contained
+
+
+@dataclass(slots=True, kw_only=True)
+class Verifying:
+    """One verification on its way, and what became known of the backup."""
+
+    request: Request
+    recorder: Recorder
+    deadline: Deadline
+    site: Site
+    binaries: Binaries
+    clock: PhaseClock = field(default_factory=lambda: PhaseClock("provision"))
+    digest: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    size_bytes: int | None = None
+
+    def observe(self, observation: Observation) -> None:
+        """Record one observation. Names in it may be anybody's."""
+        value = observation.value
+        if isinstance(value, tuple):
+            value = tuple(printable(one) for one in value)
+        shown = replace(
+            observation, value=value, subject=printable(observation.subject), detail=printable(observation.detail)
+        )
+        self.recorder.event(ObservationMade(id=self.recorder.item_id, observation=shown))
+
+    def progress(self, message: str) -> None:
+        """Tell people what goes on."""
+        self.recorder.event(ItemProgressed(id=self.recorder.item_id, message=printable(message)))
+
+    def run(self) -> None:
+        """Verify it, and record what it showed. Raises NotMeasurable."""
+        if self.request.given.unsupported:
+            raise NotMeasurable(self.request.given.unsupported)
+        box = Box(site=self.site, binaries=self.binaries)
+        self._require_containment(box)
+        try:
+            with space_watched(self.site.scratch, self._limit(), box.stop), _failing(box):
+                self._restored_and_seen(box)
+        except RestoreFailed as error:
+            if box.stopped:
+                raise NotMeasurable(box.stopped) from error
+            self.observe(Observation(name="restored", value=False, n=1, detail=str(error)))
+        finally:
+            box.close()
+            self.recorder.event(
+                TimelineDrawn(id=self.recorder.item_id, timeline=report.timeline(self.clock, self.recorder.elapsed_s))
+            )
+
+    def _require_containment(self, box: Box) -> None:
+        if box.why_not is None:
+            detail = "in namespaces of its own: no network, nothing of this host but programs, no way to another user"
+            self.observe(Observation(name="contained", value=True, n=1, detail=detail))
+            return
+        if not self.request.trust:
+            raise NotMeasurable(
+                f"a backup can run code, and what restores it cannot be contained here: {box.why_not}; "
+                "whoever trusts the backup says --trust-artefact"
+            )
+        self.observe(Observation(name="contained", value=False, n=1, detail=f"trusted: {box.why_not}"))
+
+    def _limit(self) -> int:
+        """How much may be written. Raises NotMeasurable where there is not even room for a copy."""
+        free = shutil.disk_usage(self.site.scratch).free - RESERVE_BYTES
+        size = self.request.given.size_bytes
+        if free < size:
+            raise NotMeasurable(
+                f"a copy needs {format_bytes(size)} below {self.site.scratch}, {format_bytes(free)} are free"
+            )
+        return min(free, self.request.limit_bytes or FIRST_BYTES + RATIO * size)
+
+    def _restored_and_seen(self, box: Box) -> None:
+        given, server = self.request.given, BoxedPostgres(box)
+        self.progress(f"taking in {format_bytes(given.size_bytes)}: {given.sentence}")
+        self.clock.begin("fetch")
+        taking = Taking(box=box, limit_bytes=self._limit(), deadline=self.deadline)
+        if given.kind is not None and given.kind.physical:
+            carried, databases = self._physical(server, taking)
+        else:
+            carried, databases = self._logical(server, taking)
+        server.prove_quiet()
+        self.clock.end()
+        for observation in report.restore_times(self.clock, given):
+            self.observe(observation)
+        self.progress("looking at what was restored")
+        self._verify(server, databases, carried)
+
+    def _physical(self, server: BoxedPostgres, taking: Taking) -> tuple[Carried, list[str]]:
+        physical.unpack(self.request.given, taking, server.data)
+        self.digest = taking.digest.hexdigest()
+        server.box.own(server.data)
+        self.clock.begin("pre-check")
+        major = physical.require_major(server.data, self.binaries.major)
+        verified = physical.verify(server, self.deadline)
+        self.observe(Observation(name="files_verified", value=verified.value, n=1, detail=verified.detail))
+        if verified.value is False:
+            raise RestoreFailed(verified.detail)
+        self.progress("starting a server from it")
+        physical.start(server, self.clock, self.deadline)
+        with self._session(server, server.database) as connection:
+            return carried_by(self.request, major=major), list(names(connection, "databases"))
+
+    def _logical(self, server: BoxedPostgres, taking: Taking) -> tuple[Carried, list[str]]:
+        given, path = self.request.given, server.box.folder / "backup"
+        if given.path.is_dir():
+            taking.folder(given.path, path)
+        else:
+            taking.file(given.path, path, given.compression)
+        self.digest = taking.digest.hexdigest()
+        server.box.own(path)
+        kind = given.kind
+        if kind is None:
+            with path.open("rb") as file:
+                head = file.read(HEAD_BYTES)
+            kind, unsupported = kind_of(head)
+            if kind is None:
+                raise (NotMeasurable(unsupported) if unsupported else RestoreFailed(f"decompressed, {found(head)}"))
+        self.clock.begin("pre-check")
+        dump = Dump(path=path, kind=kind, server=server, deadline=self.deadline)
+        dump.look()
+        self.observe(report.named_roles(dump.spoken))
+        self.clock.begin("server")
+        server.initialise(self.deadline)
+        server.start(self.deadline)
+        dump.require_extensions()
+        database = dump.make_room()
+        self.progress(f"restoring database {database}")
+        dump.restore(database, self.clock)
+        self.clock.begin("analyze")
+        with self._session(server, database) as connection:
+            connection.execute("ANALYZE")
+        return carried_by(self.request, dump=dump), [database]
+
+    @contextmanager
+    def _session(self, server: BoxedPostgres, database: str) -> Iterator[Connection]:
+        self.deadline.check("the restored database is read")
+        with session(server.dsn(database=database), timeout_seconds=self.deadline.remaining_seconds) as connection:
+            without_time_limits(connection)
+            yield connection
+
+    def _verify(self, server: BoxedPostgres, databases: list[str], carried: Carried) -> None:
+        """Look at every database; one thing after the other, so that what is seen is kept whatever comes later."""
+        reference = self.request.reference
+        if not databases or (
+            reference is not None and carried.database_is_known and reference.database not in databases
+        ):
+            wanted = reference.database if reference else "any"
+            raise RestoreFailed(f"it does not hold database {wanted}: it holds {', '.join(databases) or 'none'}")
+        self.versions["postgresql"] = self.binaries.version
+        rows, unlogged = 0, False
+        for database in databases:
+            compared = reference is not None and (len(databases) == 1 or reference.database == database)
+            subject = database if len(databases) > 1 else ""
+            with self._session(server, database) as connection:
+                report.require_extensions(connection, self.binaries)
+                after = report.read_everything(connection, reference if compared else None)
+                rows += after.rows
+                self.size_bytes = (self.size_bytes or 0) + report.size_of(connection)
+                evidence = self.recorder.artifact(f"facts_{database.encode().hex()[:40]}.json", report.as_text(after))
+                if compared and reference is not None:
+                    unlogged = bool(unlogged_tables(connection))
+                    for observation in carried.compared(reference, after, connection, evidence):
+                        self.observe(observation)
+                for observation in report.sound(connection, after, subject):
+                    self.observe(observation)
+            remaining = self.deadline.remaining_seconds
+            self.observe(report.pages(server.dsn(database=database), subject, remaining))
+        self.observe(report.restored(databases, rows))
+        self.observe(Observation(name="rows", value=rows, unit="count", n=len(databases)))
+        others = [one for one in databases if reference and len(databases) > 1 and one != reference.database]
+        self.observe(carried.not_compared(unlogged=unlogged, others=others))
+
+
+@contextmanager
+def _failing(box: Box) -> Iterator[None]:
+    """What the server refuses or cannot read is a finding, unless it was stopped, lacks a program, or had no more time.
+
+    Raises RestoreFailed, NotMeasurable.
+    """
+    try:
+        yield
+    except psycopg.errors.QueryCanceled as error:
+        raise NotMeasurable("time limit reached: the restored database is read") from error
+    except psycopg.errors.UndefinedFile as error:
+        raise NotMeasurable(f"a library of an extension is not here: {printable(str(error))}") from error
+    except psycopg.errors.DiskFull as error:
+        raise NotMeasurable(f"the disk is full: {error}") from error
+    except psycopg.Error as error:
+        if box.stopped:
+            raise NotMeasurable(box.stopped) from error
+        if not isinstance(error, psycopg.OperationalError) and (error.sqlstate or OUR_MISTAKE).startswith(OUR_MISTAKE):
+            raise
+        if LACKING.search(str(error)):
+            raise NotMeasurable(f"the restored database needs what is not here: {printable(str(error))}") from error
+        raise RestoreFailed(f"what was restored cannot be read: {error}") from error

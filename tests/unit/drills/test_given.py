@@ -1,0 +1,104 @@
+"""What a backup is and what its SQL speaks of, by text alone."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from gonogo.core.deadline import Deadline
+from gonogo.core.errors import UsageError
+from gonogo.drills import RestoreFailed
+from gonogo.drills.given import BackupKind
+from gonogo.drills.given.recognise import recognise
+from gonogo.drills.given.script import LONGEST_LINE, lines_of, spoken
+from gonogo.drills.given.staging import Inflating
+
+SCRIPT = """\
+-- Dumped from database version 16.4 (Debian 16.4-1)
+SET client_encoding = 'SQL_ASCII';
+CREATE DATABASE "Shop" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'C';
+ALTER DATABASE "Shop" OWNER TO keeper;
+CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;
+ALTER EVENT TRIGGER et OWNER TO boss;
+CREATE POLICY p ON public.t TO app, "Odd ""one"" " USING ((tenant = 1));
+COPY public.t (line) FROM stdin;
+ALTER TABLE public.t OWNER TO a_row;
+GRANT ALL ON TABLE public.t TO another_row;
+\\.
+GRANT SELECT,INSERT ON TABLE public.t TO reader WITH GRANT OPTION;
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA public GRANT SELECT ON TABLES TO pg_read_all_data;
+"""
+
+
+def test_what_a_dump_speaks_of() -> None:
+    found = spoken(SCRIPT.splitlines(keepends=True))
+    assert found.database == "Shop"
+    assert (found.major, found.encoding) == (16, "SQL_ASCII")
+    assert found.owners
+    assert list(found.extensions) == ["vector"]
+    assert found.superusers == {"boss"}
+    assert set(found.roles) == {"keeper", "boss", "app", 'Odd "one" ', "reader", "maker"}
+
+
+def test_a_file_without_line_ends_is_not_one_line_in_memory(tmp_path: Path) -> None:
+    path = tmp_path / "long"
+    path.write_bytes(b"x" * 3 * LONGEST_LINE + b"\nGRANT\n")
+    assert [len(line) for line in lines_of(path, Deadline.after(10))] == [LONGEST_LINE, 6]
+
+
+@pytest.mark.parametrize(
+    ("files", "kind", "unsupported"),
+    [
+        ({"toc.dat": b"PGDMP"}, BackupKind.DIRECTORY, ""),
+        ({"base.tar.gz": b"", "backup_manifest": b"{}"}, BackupKind.BASE_TAR, ""),
+        ({"base.tar": b"", "16400.tar": b""}, BackupKind.BASE_TAR, "tablespaces"),
+        ({"PG_VERSION": b"18", "global/pg_control": b"", "backup_label": b""}, BackupKind.BASE, ""),
+        ({"PG_VERSION": b"18", "global/pg_control": b""}, BackupKind.BASE, "no base backup"),
+        (
+            {"PG_VERSION": b"18", "global/pg_control": b"", "backup_label": b"INCREMENTAL FROM LSN: 0/2"},
+            BackupKind.BASE,
+            "incremental",
+        ),
+        ({"archive/x": b"", "backup/x": b""}, None, "pgBackRest"),
+    ],
+)
+def test_folders(files: dict[str, bytes], kind: BackupKind | None, unsupported: str, tmp_path: Path) -> None:
+    for name, content in files.items():
+        path = tmp_path / "backup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    found = recognise(tmp_path / "backup")
+    assert found.kind is kind
+    assert unsupported in found.unsupported
+    assert bool(found.unsupported) == bool(unsupported)
+
+
+def test_a_backup_in_gzip_is_what_is_inside(tmp_path: Path) -> None:
+    path = tmp_path / "picture.png"
+    path.write_bytes(gzip.compress(b"PGDMP\x01"))
+    found = recognise(path)
+    assert (found.kind, found.compression) == (BackupKind.CUSTOM, "gzip")
+    path.write_bytes(gzip.compress(b"%PDF"))
+    with pytest.raises(UsageError, match="it is a PDF document"):
+        recognise(path)
+
+
+def inflated(content: bytes) -> bytes:
+    parts = [content[start : start + 1000] for start in range(0, len(content), 1000)]
+    reading = Inflating(lambda _size: parts.pop(0) if parts else b"", "it")
+    return b"".join(iter(lambda: reading.read(100), b""))
+
+
+def test_gzip_in_bounded_steps() -> None:
+    content = bytes(range(256)) * 5000
+    two = gzip.compress(content) + gzip.compress(b"second member")
+    assert inflated(two) == content + b"second member"
+    assert inflated(two + bytes(512)) == content + b"second member"
+    assert inflated(b"") == b""
+    with pytest.raises(RestoreFailed, match="does not end"):
+        inflated(two[:-5])
+    with pytest.raises(RestoreFailed, match="cannot be decompressed"):
+        inflated(two[:300] + b"\xff\xff\xff" + two[303:])
