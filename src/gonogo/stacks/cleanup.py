@@ -15,6 +15,7 @@ from gonogo.stacks.local.processes import (
     marked,
     read_process,
     working_in,
+    writing_in,
 )
 from gonogo.stacks.local.sharedmemory import PID_FILE, remove_segment, segment_of
 
@@ -54,10 +55,13 @@ def leftovers(run_id: str, scratch: Path) -> list[str]:
 
 
 def _ours(run_id: str, scratch: Path) -> set[int]:
-    """By the mark in their environment; PostgreSQL overwrites that, but works in its data directory."""
+    """By the mark in their environment.
+
+    Servers overwrite that. But PostgreSQL works in its data directory, and Redis writes its log to a file of the run.
+    """
     processes = all_processes()
     servers = {pid for pid in working_in(scratch, processes) if _program(pid) == POSTGRES}
-    found = marked(run_id, processes) | servers
+    found = marked(run_id, processes) | servers | writing_in(scratch, processes)
     return found - {os.getpid(), os.getppid()}
 
 

@@ -11,9 +11,9 @@ from gonogo.core.errors import StackError, UsageError
 from gonogo.spec.base import Spec
 from gonogo.stacks.compose.dollars import plain
 from gonogo.stacks.docker.box import HOST, Box, Definition
+from gonogo.stacks.docker.boxed import Boxed
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import KillProof
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -117,30 +117,14 @@ class AdoptedBox(Box):
         return str(policy.get("Name") or "no") == "no" or self.container.attrs["State"]["Status"] == "dead"
 
 
-class PlainService:
+class PlainService(Boxed):
     """Implements Service for a container that gonogo knows nothing more of."""
 
     def __init__(self, member: Member, kind: str) -> None:
+        super().__init__(member.box())
         self.name = member.name
         self.kind = kind
         self.port = member.outside
-        self._box = member.box()
-
-    def is_running(self) -> bool:
-        """Whether its container lives."""
-        return self._box.is_running()
-
-    def pids(self) -> tuple[int, ...]:
-        """Everything in its container."""
-        return self._box.host_pids()
-
-    def log_tail(self, lines: int = 40) -> str:
-        """The end of its output."""
-        return self._box.log_text(lines=lines).rstrip("\n")
-
-    def kill(self) -> KillProof:
-        """SIGKILL its container."""
-        return self._box.kill()
 
     def pause(self) -> None:
         """Freeze every process of it."""

@@ -28,6 +28,10 @@ class Boxed:
         """SIGKILL its container."""
         return self._box.kill()
 
+
+class OwnBoxed(Boxed):
+    """One whose container gonogo made."""
+
     def close(self) -> None:
         """End and remove it. Safe to call twice."""
         self._box.remove()

@@ -64,7 +64,7 @@ def descendants(root: int, processes: dict[int, Process]) -> set[int]:
 
 
 def link(pid: int, name: str) -> str:
-    """/proc/PID/cwd or exe; "" where it cannot be read."""
+    """/proc/PID/cwd, exe or fd/1; "" where it cannot be read."""
     try:
         return os.readlink(PROC / str(pid) / name)  # noqa: PTH115 - the text, also of deleted files
     except OSError:
@@ -73,8 +73,18 @@ def link(pid: int, name: str) -> str:
 
 def working_in(folder: Path, pids: Iterable[int]) -> set[int]:
     """Those whose working directory is `folder` or below it."""
+    return {pid for pid in pids if _is_below(folder, link(pid, "cwd"))}
+
+
+def writing_in(folder: Path, pids: Iterable[int]) -> set[int]:
+    """Those whose standard output is a file below `folder`."""
+    return {pid for pid in pids if _is_below(folder, link(pid, "fd/1"))}
+
+
+def _is_below(folder: Path, shown: str) -> bool:
+    """Whether /proc shows `folder`, or something in it, also where it was deleted."""
     top = str(folder)
-    return {pid for pid in pids if (cwd := link(pid, "cwd")) == top or cwd.startswith((top + "/", top + " (deleted)"))}
+    return shown == top or shown.startswith((top + "/", top + " (deleted)"))
 
 
 def marked(run_id: str, pids: Iterable[int]) -> set[int]:

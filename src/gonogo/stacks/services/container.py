@@ -11,7 +11,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.docker.box import HOST, Box, Definition
-from gonogo.stacks.docker.boxed import Boxed
+from gonogo.stacks.docker.boxed import OwnBoxed
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
@@ -46,7 +46,7 @@ class ContainerParameters(Spec):
         return self
 
 
-class PlainContainer(Boxed):
+class PlainContainer(OwnBoxed):
     """Implements Service."""
 
     kind = "container"

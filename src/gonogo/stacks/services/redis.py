@@ -13,7 +13,7 @@ from gonogo.spec.base import Spec
 from gonogo.stacks.compose.member import Member, PlainService, Written, addresses, only
 from gonogo.stacks.compose.rewrite import Reached
 from gonogo.stacks.docker.box import Box, Definition
-from gonogo.stacks.docker.boxed import Boxed
+from gonogo.stacks.docker.boxed import OwnBoxed
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
@@ -94,7 +94,7 @@ class LocalRedis:
         return answers_ping(self.port)
 
 
-class DockerRedis(Boxed):
+class DockerRedis(OwnBoxed):
     """Implements Service."""
 
     kind = "redis"
