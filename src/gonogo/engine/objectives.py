@@ -9,6 +9,7 @@ from typing import Any
 
 from gonogo.core.errors import Problem, SpecError, UsageError
 from gonogo.core.quantity import parse_quantity, same_unit
+from gonogo.judge.limits import STRICTER
 from gonogo.spec.content import Verification
 from gonogo.spec.expectation import OBJECTIVE
 from gonogo.spec.loader import Loaded
@@ -17,7 +18,6 @@ from gonogo.spec.suite import PolicySpec
 
 TIMES = re.compile(r"^(rto|rpo)$|_p\d+$")  # names of objectives that can only be durations
 SHARES = re.compile(r"_rate$")  # and of those that are shares of requests
-STRICTER = {"at_most": min, "at_least": max}
 
 
 def check_objectives(stack: Loaded[StackSpec]) -> None:
@@ -95,13 +95,12 @@ def _bare(name: str, written: object) -> str:
 
 
 def stricter(name: str, objective: str | float, limit: Any) -> str | int | float:
-    """The stricter of a stack's objective and a policy's limit. Raises UsageError where they cannot be compared."""
+    """The stricter of a stack's objective and a policy's limit, which `check_limits` has seen.
+
+    Raises UsageError where they cannot be compared.
+    """
     if limit is None:
         return objective
-    if limit.matcher not in STRICTER:
-        raise UsageError(
-            f"limits.{name} of the policy: {limit.matcher} tightens nothing; allowed: {', '.join(STRICTER)}"
-        )
     written = getattr(limit, limit.matcher)
     try:
         mine, theirs = parse_quantity(objective), parse_quantity(written)

@@ -11,8 +11,8 @@ from gonogo.core.errors import StackError, UsageError
 from gonogo.spec.base import Spec
 from gonogo.stacks.compose.dollars import plain
 from gonogo.stacks.docker.box import HOST, Box, Definition
-from gonogo.stacks.docker.boxed import Boxed
 from gonogo.stacks.docker.images import Image
+from gonogo.stacks.docker.service import InContainer
 from gonogo.stacks.docker.site import DockerSite
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class AdoptedBox(Box):
         return str(policy.get("Name") or "no") == "no" or self.container.attrs["State"]["Status"] == "dead"
 
 
-class PlainService(Boxed):
+class PlainService(InContainer):
     """Implements Service for a container that gonogo knows nothing more of."""
 
     def __init__(self, member: Member, kind: str) -> None:

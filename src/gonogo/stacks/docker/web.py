@@ -9,7 +9,7 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.stacks.docker.box import HOST, Box, Definition
-from gonogo.stacks.docker.boxed import OwnBoxed
+from gonogo.stacks.docker.service import InOwnContainer
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.local.web import is_ready
 
@@ -27,7 +27,7 @@ class Life:
     stop_grace_seconds: float
 
 
-class DockerHttp(OwnBoxed):
+class DockerHttp(InOwnContainer):
     """Implements HttpService."""
 
     def __init__(

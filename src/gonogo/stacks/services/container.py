@@ -11,9 +11,9 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.docker.box import HOST, Box, Definition
-from gonogo.stacks.docker.boxed import OwnBoxed
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
+from gonogo.stacks.docker.service import InOwnContainer
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.local.web import status_of
 from gonogo.stacks.services import Declared, Text
@@ -46,7 +46,7 @@ class ContainerParameters(Spec):
         return self
 
 
-class PlainContainer(OwnBoxed):
+class PlainContainer(InOwnContainer):
     """Implements Service."""
 
     kind = "container"

@@ -13,9 +13,9 @@ from gonogo.spec.base import Spec
 from gonogo.stacks.compose.member import Member, PlainService, Written, addresses, only
 from gonogo.stacks.compose.rewrite import Reached
 from gonogo.stacks.docker.box import Box, Definition
-from gonogo.stacks.docker.boxed import OwnBoxed
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
+from gonogo.stacks.docker.service import InOwnContainer
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.interfaces import KillProof
 from gonogo.stacks.local.processes import kill_tree
@@ -94,7 +94,7 @@ class LocalRedis:
         return answers_ping(self.port)
 
 
-class DockerRedis(OwnBoxed):
+class DockerRedis(InOwnContainer):
     """Implements Service."""
 
     kind = "redis"

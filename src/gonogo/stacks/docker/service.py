@@ -6,7 +6,7 @@ from gonogo.stacks.docker.box import Box
 from gonogo.stacks.interfaces import KillProof
 
 
-class Boxed:
+class InContainer:
     """Implements the part of Service that does not depend on what runs in the container."""
 
     def __init__(self, box: Box) -> None:
@@ -29,7 +29,7 @@ class Boxed:
         return self._box.kill()
 
 
-class OwnBoxed(Boxed):
+class InOwnContainer(InContainer):
     """One whose container gonogo made."""
 
     def close(self) -> None:
