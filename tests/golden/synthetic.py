@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -10,10 +10,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
-from gonogo.core.event import Event, ItemFinished, ItemStarted, ObservationMade, PlanMade, RunStarted, TimelineDrawn
+from gonogo.core.event import (
+    Event,
+    ItemFinished,
+    ItemStarted,
+    ObservationMade,
+    PlanMade,
+    RunStarted,
+    TableDrawn,
+    TimelineDrawn,
+)
 from gonogo.core.facts import Facts, TableFacts
 from gonogo.core.finding import Expectation, Source, Waiver
-from gonogo.core.observation import Observation, Scalar, Timeline
+from gonogo.core.observation import Observation, Scalar, Table, Timeline
 from gonogo.core.outcome import Area, Effect, Kind, Severity, SkipReason
 from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.rundir import directory as rundir
@@ -75,6 +84,7 @@ class Writer:
         *observed: Observation,
         seconds: float = 0.4,
         timeline: Timeline | None = None,
+        tables: Sequence[Table] = (),
         unmeasurable: str | None = None,
         cause: str = "",
         contention: float = 0.03,
@@ -88,6 +98,8 @@ class Writer:
             self.event(ObservationMade(id=item_id, observation=one))
         if timeline:
             self.event(TimelineDrawn(id=item_id, timeline=timeline))
+        for table in tables:
+            self.event(TableDrawn(id=item_id, table=table))
         self.event(
             ItemFinished(
                 id=item_id,

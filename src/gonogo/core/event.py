@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gonogo.core.observation import Observation, Timeline
+from gonogo.core.observation import Observation, Table, Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,14 @@ class TimelineDrawn(Event):
 
     id: str
     timeline: Timeline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableDrawn(Event):
+    """What an item measured side by side is complete."""
+
+    id: str
+    table: Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,4 +189,6 @@ def event_from_json(name: str, record: dict[str, Any]) -> Event | None:
         values["observation"] = Observation.from_json(values["observation"])
     if "timeline" in known:
         values["timeline"] = Timeline.from_json(values["timeline"])
+    if "table" in known:
+        values["table"] = Table.from_json(values["table"])
     return cls(**values)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gonogo.core.observation import Observation, Scalar, Timeline
+from gonogo.core.observation import Observation, Scalar, Table, Timeline
 from gonogo.core.outcome import Area, Kind, Outcome, Severity, SkipReason
 
 
@@ -85,6 +85,7 @@ class Finding:
     expectations: tuple[ExpectationResult, ...] = ()
     evidence: tuple[str, ...] = ()
     timeline: Timeline = field(default_factory=Timeline)
+    tables: tuple[Table, ...] = ()
     started_at: str | None = None
     started_s: float | None = None  # seconds since the run started
     duration_s: float | None = None

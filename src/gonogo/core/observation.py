@@ -58,6 +58,36 @@ def _storable(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def _listed(value: Any) -> Any:
+    return [_listed(one) for one in value] if isinstance(value, tuple) else value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Ways that were measured side by side, one a row; the first one is what the others are compared with.
+
+    Cells are short texts for people, with their units: the numbers are observations. `remarks` say what there is no
+    room for in a cell, `note` what follows from it all.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    remarks: tuple[str, ...] = ()
+    note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As stored in events.ndjson."""
+        return {key: _listed(value) for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any]) -> Table:
+        """The reverse of `to_json`."""
+        rows = tuple(tuple(row) for row in record["rows"])
+        columns, remarks = tuple(record["columns"]), tuple(record.get("remarks", ()))
+        return cls(title=record["title"], columns=columns, rows=rows, remarks=remarks, note=record.get("note", ""))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
     """A time series for plots: `points` are (seconds since the run started, value)."""

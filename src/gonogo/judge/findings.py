@@ -15,10 +15,11 @@ from gonogo.core.event import (
     ItemFinished,
     ItemStarted,
     ObservationMade,
+    TableDrawn,
     TimelineDrawn,
 )
 from gonogo.core.finding import LONGEST_WAIVER_DAYS, ExpectationResult, Finding, Waiver
-from gonogo.core.observation import Observation, Timeline
+from gonogo.core.observation import Observation, Table, Timeline
 from gonogo.core.outcome import Outcome
 from gonogo.core.plan import PlanItem, ResolvedPolicy
 from gonogo.judge.expectations import judge_expectation
@@ -34,6 +35,7 @@ class ItemLog:
     finished: ItemFinished | None = None
     observations: list[Observation] = field(default_factory=list)
     timeline: Timeline = field(default_factory=Timeline)
+    tables: list[Table] = field(default_factory=list)
 
 
 class OpenFault(NamedTuple):
@@ -64,17 +66,26 @@ def sort_events(events: Iterable[Logged]) -> RunLog:
                     log.items[item].observations.append(observation)
             case TimelineDrawn(id=item, timeline=timeline):
                 log.items[item].timeline = timeline
+            case TableDrawn(id=item, table=table):
+                log.items[item].tables.append(table)
             case ItemFinished(id=item) as finished:
                 log.items[item].finished = finished
-            case FaultInjected(id=item, fault=fault, number=number):
-                log.open_faults[OpenFault(item, fault, number)] = "not healed before the run ended"
-            case FaultUnhealed(id=item, fault=fault, number=number, reason=reason):
-                log.open_faults[OpenFault(item, fault, number)] = reason
-            case FaultHealed(id=item, fault=fault, number=number):
-                log.open_faults.pop(OpenFault(item, fault, number), None)
+            case FaultInjected() | FaultUnhealed() | FaultHealed() as of_fault:
+                _note_fault(log, of_fault)
             case _:
                 pass
     return log
+
+
+def _note_fault(log: RunLog, event: FaultInjected | FaultUnhealed | FaultHealed) -> None:
+    fault = OpenFault(event.id, event.fault, event.number)
+    match event:
+        case FaultInjected():
+            log.open_faults[fault] = "not healed before the run ended"
+        case FaultUnhealed(reason=reason):
+            log.open_faults[fault] = reason
+        case FaultHealed():
+            log.open_faults.pop(fault, None)
 
 
 def judge_item(item: PlanItem, log: ItemLog, policy: ResolvedPolicy, as_of: datetime) -> Finding:
@@ -103,6 +114,7 @@ def judge_item(item: PlanItem, log: ItemLog, policy: ResolvedPolicy, as_of: date
         expectations=results,
         evidence=tuple(dict.fromkeys(one.evidence for one in log.observations if one.evidence)),
         timeline=log.timeline,
+        tables=tuple(log.tables),
         started_at=log.started_at,
         started_s=log.started_s,
         duration_s=finished.seconds if finished else None,

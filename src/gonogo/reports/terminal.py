@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gonogo.core.finding import AreaScore
+from gonogo.core.observation import Table
 from gonogo.core.outcome import Outcome, Verdict
 from gonogo.judge.judgement import Judgement
 from gonogo.reports import view
@@ -51,6 +52,7 @@ def print_run(record: dict[str, Any], console: Console, path: Path, *, quiet: bo
     _waived(page, judgement)
     _scorecard(page, judgement)
     _figures(page, judgement)
+    _tables(page, judgement)
     page.line()
     page.line(page.text(("Report  ", "bold"), (_report(path), "cyan")))
 
@@ -249,3 +251,29 @@ def _figure(page: Page, figure: Figure) -> list[Text]:
         page.text((figure.limit, "dim")),
         page.text((figure.finding.id, "dim")),
     ]
+
+
+def _tables(page: Page, judgement: Judgement) -> None:
+    """What was measured side by side, and what follows from it."""
+    for finding, table in view.tables(judgement):
+        page.heading(table.title, finding.id)
+        for line in _side_by_side(page, table):
+            page.line(line, indent=2)
+        for remark in table.remarks:
+            page.line(page.text((f"{page.signs['dot']} {on_one_line(remark)}", "dim")), indent=2)
+        if table.note:
+            page.line(page.text((f"{page.signs['arrow']} {on_one_line(table.note)}", "cyan")), indent=2)
+
+
+def _side_by_side(page: Page, table: Table) -> list[Text]:
+    """The rows as columns; where the terminal is too narrow for those, each cell on a line with its head."""
+    lines = [table.columns, *table.rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    if sum(widths) + 2 * len(widths) > page.console.width:
+        return [
+            page.text((f"{head}: {cell}", ""))
+            for row in table.rows
+            for head, cell in zip(table.columns, row, strict=True)
+        ]
+    texts = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in lines]
+    return [page.text((text, "" if number else "dim")) for number, text in enumerate(texts)]

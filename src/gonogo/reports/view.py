@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from gonogo.core.finding import AreaScore, ExpectationResult, Finding
-from gonogo.core.observation import Observation
+from gonogo.core.observation import Observation, Table
 from gonogo.core.outcome import Kind, Outcome, Verdict
 from gonogo.core.quantity import format_bytes, format_seconds, format_value
 from gonogo.judge.judgement import Judgement
@@ -247,6 +247,11 @@ def figures(finding: Finding) -> list[Figure]:
         _worst(made).values(),
         key=lambda one: (one.outcome is None, order.index(one.name) if one.name in order else len(order)),
     )
+
+
+def tables(judgement: Judgement) -> list[tuple[Finding, Table]]:
+    """What findings measured side by side."""
+    return [(finding, table) for finding in judgement.findings for table in finding.tables]
 
 
 def key_figures(judgement: Judgement) -> list[Figure]:

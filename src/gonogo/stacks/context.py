@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
+from gonogo.core.event import ItemProgressed, ObservationMade, TableDrawn, TimelineDrawn
 from gonogo.core.facts import Facts
-from gonogo.core.observation import Observation, Timeline
+from gonogo.core.observation import Observation, Table, Timeline
 from gonogo.rundir.directory import Recorder
 from gonogo.stacks.interfaces import RunServices, Stack
 
@@ -37,6 +37,10 @@ class Context:
     def draw(self, timeline: Timeline) -> None:
         """Record the item's phases, marks and series."""
         self.recorder.event(TimelineDrawn(id=self.recorder.item_id, timeline=timeline))
+
+    def tabulate(self, table: Table) -> None:
+        """Record what was measured side by side."""
+        self.recorder.event(TableDrawn(id=self.recorder.item_id, table=table))
 
     def within(self, seconds: float) -> Context:
         """The same context with an earlier deadline."""

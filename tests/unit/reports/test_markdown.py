@@ -50,4 +50,4 @@ def test_every_row_of_a_table_has_as_many_cells_as_its_head(record: dict[str, An
             widths = widths if inside else [*widths, set()]
             widths[-1].add(line.replace("\\|", "").count("|"))
         inside = line.startswith("|")
-    assert [len(width) for width in widths] == [1, 1, 1]
+    assert [len(width) for width in widths] == [1, 1, 1, 1]

@@ -152,7 +152,7 @@ def _policy(css: str, js: str) -> str:
 
 def _content(judgement: Judgement) -> dict[str, Any]:
     exercises = [_exercise(finding) for finding in judgement.findings if finding.kind in view.EXERCISES]
-    drawn = [one for one in exercises if one.charts or one.figures]
+    drawn = [one for one in exercises if one.charts or one.figures or one.finding.tables]
     return {
         "run": judgement,
         "favicon": _favicon(judgement.verdict),

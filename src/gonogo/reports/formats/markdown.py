@@ -27,6 +27,7 @@ def render(run: dict[str, Any]) -> str:
     blocks += _rows("Unknown", view.named(judgement, judgement.unknowns))
     blocks += _rows("Not proven", view.unproven(judgement))
     blocks += [*_waived(judgement), *_scorecard(judgement), *_figures(judgement)]
+    blocks += _tables(judgement)
     return cut("\n\n".join(blocks) + "\n")
 
 
@@ -162,6 +163,15 @@ def _figures(judgement: Judgement) -> Iterator[str]:
     if rows:
         yield "## Key figures"
         yield table(("Figure", "Value", "Limit", "Outcome", "From"), rows)
+
+
+def _tables(judgement: Judgement) -> Iterator[str]:
+    for finding, one in view.tables(judgement):
+        yield f"## {plain(one.title)}"
+        yield table([plain(head) for head in one.columns], [[plain(cell) for cell in row] for row in one.rows])
+        if one.remarks:
+            yield "\n".join(f"- {plain(remark)}" for remark in one.remarks)
+        yield f"{plain(one.note)} From {code(finding.id)}." if one.note else f"From {code(finding.id)}."
 
 
 FORMAT = Format(filename="summary.md", render=render)
