@@ -101,8 +101,11 @@ def plan_of(options: VerifyOptions, given: Given) -> Plan:
     """The item, and without a reference what is left open."""
     compared = options.reference is not None
     files = given.kind is not None and given.kind.physical
+    roles = given.kind is None or given.kind.brings_roles  # what is compressed shows later
     title = "The backup restores and is sound" + (", and equals its reference" if compared else "")
-    item = _item(ITEM, title, expectations=_expectations(options, files=files, compared=compared), options=options)
+    item = _item(
+        ITEM, title, expectations=_expectations(options, files=files, roles=roles, compared=compared), options=options
+    )
     if compared:
         return Plan(items=(item,))
     left_open = _item(COMPARISON, "The backup equals its reference", options=options, left_out=WITHOUT_REFERENCE)
@@ -137,7 +140,7 @@ def _item(
     )
 
 
-def _expectations(options: VerifyOptions, *, files: bool, compared: bool) -> tuple[Expectation, ...]:
+def _expectations(options: VerifyOptions, *, files: bool, roles: bool, compared: bool) -> tuple[Expectation, ...]:
     """What must hold. Of files, and against a reference, more can be asked."""
     wanted: list[tuple[str, str, str | int | float | bool, bool]] = [
         ("restored", "equals", True, True),
@@ -153,7 +156,7 @@ def _expectations(options: VerifyOptions, *, files: bool, compared: bool) -> tup
         ("fingerprints_differ", "equals", 0, compared),
         ("settings_lost", "empty", True, compared),
         ("broken_indexes", "empty", True, compared),
-        ("roles_differ", "empty", True, compared and files),
+        ("roles_differ", "empty", True, compared and roles),
         ("not_compared", "empty", True, compared),
     ]
     found = [

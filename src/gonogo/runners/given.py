@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import psycopg
 
@@ -19,7 +20,8 @@ from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed, printable
-from gonogo.drills.given import LACKING, Given, physical
+from gonogo.drills.given import LACKING, BackupKind, Given, physical
+from gonogo.drills.given.cluster import ClusterDump
 from gonogo.drills.given.logical import Dump
 from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of
 from gonogo.drills.given.staging import Taking
@@ -159,14 +161,25 @@ class Verifying:
             taking.file(given.path, path, given.compression)
         self.digest = taking.digest.hexdigest()
         server.box.own(path)
-        kind = given.kind
-        if kind is None:
-            with path.open("rb") as file:
-                head = file.read(HEAD_BYTES)
-            kind, unsupported = kind_of(head)
-            if kind is None:
-                raise (NotMeasurable(unsupported) if unsupported else RestoreFailed(f"decompressed, {found(head)}"))
+        kind = given.kind or self._kind_inside(path)
         self.clock.begin("pre-check")
+        restored = self._cluster(server, path) if kind is BackupKind.CLUSTER else self._dump(server, path, kind)
+        self.clock.begin("analyze")
+        for database in restored[1]:
+            with self._session(server, database) as connection:
+                connection.execute("ANALYZE")
+        return restored
+
+    def _kind_inside(self, path: Path) -> BackupKind:
+        """What a file is that had to be decompressed first. Raises RestoreFailed, NotMeasurable."""
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+        kind, unsupported = kind_of(head)
+        if kind is None:
+            raise (NotMeasurable(unsupported) if unsupported else RestoreFailed(f"decompressed, {found(head)}"))
+        return kind
+
+    def _dump(self, server: BoxedPostgres, path: Path, kind: BackupKind) -> tuple[Carried, list[str]]:
         dump = Dump(path=path, kind=kind, server=server, deadline=self.deadline)
         dump.look()
         self.observe(report.named_roles(dump.spoken))
@@ -177,10 +190,20 @@ class Verifying:
         database = dump.make_room()
         self.progress(f"restoring database {database}")
         dump.restore(database, self.clock)
-        self.clock.begin("analyze")
-        with self._session(server, database) as connection:
-            connection.execute("ANALYZE")
-        return carried_by(self.request, dump=dump), [database]
+        return carried_by(self.request, dump=dump, major=self.binaries.major), [database]
+
+    def _cluster(self, server: BoxedPostgres, path: Path) -> tuple[Carried, list[str]]:
+        dump = ClusterDump(path=path, server=server, deadline=self.deadline)
+        dump.look()
+        self.clock.begin("server")
+        server.initialise(self.deadline, dump.spoken.first_role)
+        server.start(self.deadline)
+        dump.require_extensions()
+        self.progress(f"restoring {dump.spoken.begun} databases and {len(dump.spoken.roles)} roles")
+        dump.restore(self.clock)
+        with self._session(server, server.database) as connection:
+            databases = list(names(connection, "databases"))
+        return carried_by(self.request, dump=dump, major=self.binaries.major), databases
 
     @contextmanager
     def _session(self, server: BoxedPostgres, database: str) -> Iterator[Connection]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gonogo.core.observation import Observation
+from gonogo.drills.given.cluster import ClusterDump
 from gonogo.drills.given.logical import Dump
 from gonogo.pg.fingerprint import SETTING, Fingerprint
 from gonogo.pg.portrait import Portrait, without_secrets
@@ -27,6 +28,9 @@ NOT_IN_A_FINGERPRINT = (
     "(a fingerprint does not hold them)"
 )
 NEW_PRIVILEGE = "MAINTAIN "  # since PostgreSQL 17 every owner has it
+NO_ROLES = Observation(
+    name="roles_differ", value=None, not_applicable=True, detail="no dump of a database carries roles"
+)
 Objects = Mapping[str, Mapping[str, str]]
 
 
@@ -35,6 +39,7 @@ class Carried:
     """What of a database comes with a backup. `versions_match`: of its server and of ours, or of the reference's."""
 
     has_reference: bool
+    files: bool  # of a cluster: extensions are of its versions, unlogged tables are empty
     roles: bool  # attributes and settings of roles: they belong to the cluster
     database: bool  # settings, grants and owner of the database itself
     owners: bool
@@ -51,7 +56,7 @@ class Carried:
     ) -> Iterator[Observation]:
         """Everything that differs, but for the rows of what recovery empties."""
         before, now = self._kept(reference.fingerprint), self._kept(without_secrets(after))
-        if self.roles:
+        if self.files:
             unlogged = unlogged_tables(connection)
             before, now = _without(before, unlogged), _without(now, unlogged)
         elif PUBLIC not in before.objects.get(OWNER_OF_SCHEMA, {}):
@@ -59,8 +64,7 @@ class Carried:
         for observation in rows_and_objects(before, now, before, evidence):
             none = observation.name == "broken_indexes" and not observation.n and not observation.value
             yield replace(observation, value=None, not_applicable=True, detail=NO_INDEX) if none else observation
-        if self.roles:
-            yield _roles(reference, connection)
+        yield _roles(reference, connection) if self.roles else NO_ROLES
 
     def not_compared(self, *, unlogged: bool, others: Sequence[str]) -> Observation:
         """What nobody has compared, as a thing that does not apply: it passes nothing.
@@ -71,7 +75,7 @@ class Carried:
             detail = "nothing was compared: there is no reference"
         else:
             left_out = {
-                "rows of unlogged tables (no recovery brings them back)": self.roles and unlogged,
+                "rows of unlogged tables (no recovery brings them back)": self.files and unlogged,
                 f"the databases {', '.join(others)} (the reference is of another)": bool(others),
             }
             cannot = [sentence for sentence, true in {**self._left_out(), **left_out}.items() if true]
@@ -83,7 +87,7 @@ class Carried:
     def _left_out(self) -> dict[str, bool]:
         return {
             "roles, their attributes and settings (no dump of a database carries them)": not self.roles,
-            "versions of extensions (a dump names none)": not self.roles,
+            "versions of extensions (a dump names none)": not self.files,
             "owner, grants and settings of the database itself (it does not make one)": not self.database,
             "owners and grants (it was made without owners)": not self.owners,
             "texts of views (another major version writes them otherwise)": not self.versions_match,
@@ -108,7 +112,7 @@ class Carried:
         return self.database if name.startswith("of database ") else self.roles
 
     def _text(self, kind: str, text: str) -> str:
-        if kind == "extension" and not self.roles:
+        if kind == "extension" and not self.files:
             return "there"
         if kind in REWRITTEN and not self.versions_match:
             return "there"
@@ -117,18 +121,24 @@ class Carried:
         return text
 
 
-def carried_by(request: Request, *, dump: Dump | None = None, major: int | None = None) -> Carried:
-    """What this backup carries: a dump, or a base backup of a major version."""
+def carried_by(request: Request, *, major: int, dump: Dump | ClusterDump | None = None) -> Carried:
+    """What this backup carries, a dump or a base backup; `major`: of the server it was restored into."""
     reference = request.reference
-    here = dump.server.box.binaries.major if dump is not None else major
-    match = reference is None or reference.major == here
-    if dump is None:
+    match = reference is None or reference.major == major
+    if not isinstance(dump, Dump):  # everything of a cluster
         return Carried(
-            has_reference=reference is not None, roles=True, database=True, owners=True, versions_match=match
+            has_reference=reference is not None,
+            files=dump is None,
+            roles=True,
+            database=True,
+            owners=True,
+            versions_match=match,
+            locale=dump is None or dump.kept_locale,
         )
     spoken = dump.spoken
     return Carried(
         has_reference=reference is not None,
+        files=False,
         roles=False,
         database=dump.brings_database,
         owners=spoken.owners,

@@ -115,6 +115,7 @@ def backups(source: Source) -> Path:
         "custom": ["-Fc"], "directory": ["-Fd"], "dump.tar": ["-Ft"], "plain.sql": [], "created.sql": ["--create"],
     }.items():  # fmt: skip
         source.run("pg_dump", *arguments, f"--file={folder / name}", "rag")
+    source.run("pg_dumpall", f"--file={folder / 'all.sql'}")
     for name, arguments in {"base": ["-Fp"], "tar": ["-Ft"], "tar.gz": ["-Ft", "-z"]}.items():
         source.run("pg_basebackup", *arguments, f"--pgdata={folder / name}", "--checkpoint=fast", "--no-sync")
     (folder / "created.sql.gz").write_bytes(gzip.compress((folder / "created.sql").read_bytes()))

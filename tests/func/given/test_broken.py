@@ -241,7 +241,7 @@ def test_what_is_no_backup_is_refused(there: Path, verified: Verify) -> None:
 
 
 def test_what_is_not_supported_says_so(there: Path, verified: Verify) -> None:
-    (there / "all.sql").write_bytes(b"--\n-- PostgreSQL database cluster dump\n--\n")
-    answer = verified(there / "all.sql")
+    (there / "dump.sql.bz2").write_bytes(b"BZh91AY")
+    answer = verified(there / "dump.sql.bz2")
     assert answer.verdict == ("HOLD", 3)
-    assert "pg_dumpall" in answer.finding.reason
+    assert "bzip2" in answer.finding.reason

@@ -12,6 +12,7 @@ LACKING = re.compile(
     r'collation "[^"]+" for encoding|default_tablespace|ICU is not supported|could not access file "\$libdir'
     r"|could not load library|not supported by this build|does not support compression|unsupported version"
     r"|unrecognized configuration parameter|invalid command \\(?:un)?restrict|files are incompatible with server"
+    r"|permission denied to grant privileges as role"  # grants of another major version's rules
     r"|permission denied for"  # by membership in another role, which no dump of a database brings
 )
 
@@ -23,6 +24,7 @@ class BackupKind(StrEnum):
     DIRECTORY = "dump in the directory format (pg_dump -Fd)"
     TAR = "dump in the tar format (pg_dump -Ft)"
     PLAIN = "dump as plain SQL (pg_dump)"
+    CLUSTER = "dump of a whole cluster (pg_dumpall)"
     BASE = "base backup (pg_basebackup -Fp)"
     BASE_TAR = "base backup in archives (pg_basebackup -Ft)"
 
@@ -30,6 +32,11 @@ class BackupKind(StrEnum):
     def physical(self) -> bool:
         """Whether it holds the files of a cluster: everything is in it, for one major version."""
         return self in {BackupKind.BASE, BackupKind.BASE_TAR}
+
+    @property
+    def brings_roles(self) -> bool:
+        """Whether the roles of its cluster come with it."""
+        return self.physical or self is BackupKind.CLUSTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class Dump:
         if self.kind is BackupKind.TAR:
             require_whole_archive(self.path)
         if self.kind is BackupKind.PLAIN:
-            require_whole(self.path)
+            require_last(self.path, LAST_LINE, "pg_dump")
             self.spoken = spoken(lines_of(self.path, self.deadline))
         else:
             script = self._archived(["--create", "--schema-only", "--file=-"])
@@ -61,12 +62,7 @@ class Dump:
 
     def require_extensions(self) -> None:
         """Raise NotMeasurable where the server here lacks one."""
-        here = self.server.box.binaries
-        with session(self.server.dsn(), timeout_seconds=SHORT_SECONDS) as connection:
-            known = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions")}
-        if missing := [name for name in self.spoken.extensions if name not in known]:
-            where = f"PostgreSQL {here.version} of {here.bindir}"
-            raise NotMeasurable(f"it needs the extension {printable(', '.join(missing))}, which {where} does not have")
+        extensions_missing(self.server, self.spoken.extensions)
 
     def make_room(self) -> str:
         """Roles that it names, without any right; the database, if it makes none. Returns the database's name.
@@ -123,10 +119,8 @@ class Dump:
         creates = self.spoken.database is not None
         if creates and not self.kept_locale:
             self._rewrite_locale(database)
-        quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}", f"--file={self.path}"]
         into = MAINTENANCE if creates else database
-        result = self.server.client("psql", quiet, database=into, options=building_options(), deadline=self.deadline)
-        self._see("psql", result)
+        by_psql(self.server, self.path, database=into, options=building_options(), deadline=self.deadline)
 
     def _rewrite_locale(self, database: str) -> None:
         """In the copy alone: the database is made with a locale that is here, before anything is in it."""
@@ -147,24 +141,41 @@ class Dump:
             "pg_restore", [*arguments, str(self.path)], database=MAINTENANCE, options=building_options(),
             deadline=self.deadline,
         )  # fmt: skip
-        self._see("pg_restore", result)
+        see(self.server, "pg_restore", result)
         return result
 
-    def _see(self, name: str, result: ToolResult) -> None:
-        """Raise RestoreFailed for what failed; NotMeasurable where something is not here that it needs."""
-        if not result.exit_code:
-            return
-        if LACKING.search(result.stderr):
-            raise NotMeasurable(f"{name} {self.server.box.binaries.version} here cannot restore it: {words(result)}")
-        raise RestoreFailed(f"{name} failed: {words(result)}")
+
+def by_psql(server: BoxedPostgres, path: Path, *, database: str, options: str, deadline: Deadline) -> None:
+    """Run a script up to its first error. Raises RestoreFailed, NotMeasurable."""
+    quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--output={os.devnull}", f"--file={path}"]
+    see(server, "psql", server.client("psql", quiet, database=database, options=options, deadline=deadline))
 
 
-def require_whole(path: Path) -> None:
+def see(server: BoxedPostgres, name: str, result: ToolResult) -> None:
+    """Raise RestoreFailed for what failed; NotMeasurable where something is not here that it needs."""
+    if not result.exit_code:
+        return
+    if LACKING.search(result.stderr):
+        raise NotMeasurable(f"{name} {server.box.binaries.version} here cannot restore it: {words(result)}")
+    raise RestoreFailed(f"{name} failed: {words(result)}")
+
+
+def extensions_missing(server: BoxedPostgres, wanted: Iterable[str]) -> None:
+    """Raise NotMeasurable where the server here lacks one."""
+    here = server.box.binaries
+    with session(server.dsn(), timeout_seconds=SHORT_SECONDS) as connection:
+        known = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions")}
+    if missing := [name for name in wanted if name not in known]:
+        where = f"PostgreSQL {here.version} of {here.bindir}"
+        raise NotMeasurable(f"it needs the extension {printable(', '.join(missing))}, which {where} does not have")
+
+
+def require_last(path: Path, line: bytes, program: str) -> None:
     """psql takes the end of the file for the end of a COPY and exits with 0. Raises RestoreFailed."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - LAST_BYTES))
-        if LAST_LINE not in file.read():
-            raise RestoreFailed("the dump is cut: the line that pg_dump writes last is not there")
+        if line not in file.read():
+            raise RestoreFailed(f"the dump is cut: the line that {program} writes last is not there")
 
 
 def require_whole_archive(path: Path) -> None:

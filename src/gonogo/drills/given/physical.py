@@ -10,7 +10,7 @@ from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.drills import Phases, RestoreFailed, words
 from gonogo.drills.given import LACKING, BackupKind, Given
 from gonogo.drills.given.staging import Taking
-from gonogo.stacks.local.boxed import SUPERUSER, BoxedPostgres
+from gonogo.stacks.local.boxed import LET_IN, BoxedPostgres
 from gonogo.stacks.sqlserver import complaint
 
 MANIFEST, WAL = "backup_manifest", "pg_wal"
@@ -22,7 +22,6 @@ NOT_OURS = (
     "postmaster.pid",
     "postmaster.opts",
 )
-LET_IN = f"CREATE ROLE {SUPERUSER} SUPERUSER LOGIN;"
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
 VERSION_BYTES = 32
 SHORTEST_DATA = 5  # entries of a data directory, at least

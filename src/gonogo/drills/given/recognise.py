@@ -25,7 +25,9 @@ OTHERS = {  # what people take for backups, and backups of other things
     b"<!DOCTYPE": "an HTML page",
     b"<html": "an HTML page",
 }
-WANTED = "a dump of pg_dump (custom, directory or tar format, plain SQL) or a base backup of pg_basebackup"
+WANTED = (
+    "a dump of pg_dump (custom, directory or tar format, plain SQL), of pg_dumpall, or a base backup of pg_basebackup"
+)
 SHOWN = 5
 
 
@@ -60,7 +62,7 @@ def kind_of(head: bytes) -> tuple[BackupKind | None, str]:
         if head.startswith((b"backup_label", b"PG_VERSION", b"base/")):
             return None, "it is a tar archive on its own: give the folder that pg_basebackup -Ft made, manifest and all"
     if CLUSTER_DUMP in head:
-        return None, "it is a dump of a whole cluster (pg_dumpall), which gonogo does not restore yet"
+        return BackupKind.CLUSTER, ""
     return (BackupKind.PLAIN, "") if DUMP in head else (None, "")
 
 

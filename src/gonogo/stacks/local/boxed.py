@@ -18,6 +18,7 @@ from gonogo.stacks.local.site import Child
 from gonogo.stacks.sqlserver import POLL_SECONDS, Credential, Group, SqlServer, complaint
 
 SUPERUSER = "gonogo_verifier"
+LET_IN = f"CREATE ROLE {SUPERUSER} SUPERUSER LOGIN;"
 MAINTENANCE = "template1"  # `postgres` is dropped: a backup may bring its own
 PORT = 5432  # of the socket's name; nothing listens on a network
 START_SECONDS = 120.0
@@ -72,10 +73,10 @@ class BoxedPostgres(SqlServer):
         """The process that contains it."""
         return (self._child.pid,) if self._child is not None and self._child.running() else ()
 
-    def initialise(self, deadline: Deadline) -> None:
-        """Make an empty cluster. Raises StackError."""
+    def initialise(self, deadline: Deadline, first_role: str = SUPERUSER) -> None:
+        """Make an empty cluster, whose first role may be somebody else's. Raises StackError."""
         arguments = [
-            f"--pgdata={self.data}", f"--username={SUPERUSER}", "--auth=trust", "--encoding=UTF8", "--locale=C",
+            f"--pgdata={self.data}", f"--username={first_role}", "--auth=trust", "--encoding=UTF8", "--locale=C",
             "--no-sync", "--data-checksums",
         ]  # fmt: skip
         if self.box.binaries.major >= SETS_IN_INITDB:
@@ -83,6 +84,10 @@ class BoxedPostgres(SqlServer):
         done = self.box.tool("initdb", arguments, deadline=deadline)
         if done.exit_code:
             raise StackError(f"initdb failed: {done.stderr.strip()[-300:]}")
+        if first_role != SUPERUSER:
+            let_in = self.alone(LET_IN, deadline)
+            if let_in.exit_code:
+                raise StackError(f"the new cluster lets nobody in: {complaint(let_in.stderr)}")
 
     def alone(self, statement: str, deadline: Deadline) -> ToolResult:
         """Run one statement in a server without clients: it recovers first, and needs no role to let us in."""
