@@ -66,7 +66,8 @@ def command(path: Path, **given: Any) -> None:
     """Restore a backup that somebody else made, in a box, and say whether it is sound. No stack file.
 
     PATH is a dump of pg_dump (-Fc, -Fd, -Ft, or plain SQL, also .gz and .zst) or pg_dumpall, or the folder of a base
-    backup of pg_basebackup (plain, or base.tar, also .gz and .zst). What it is shows from what is in it. It is only read.
+    backup of pg_basebackup (plain, or base.tar, also .gz and .zst). What it is shows from what is in it. It is only
+    read.
 
     It needs a PostgreSQL of its major version (a dump: or a newer one) with its extensions: the embedded one, or the
     one of GONOGO_PG_BINDIR. A backup can run code, so everything runs without network, as nobody, with nothing of this
