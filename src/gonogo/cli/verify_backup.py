@@ -38,6 +38,19 @@ ASKED = (
         metavar="DSN|FACTS.json",
         help="Compare with a live database (only read, by a superuser) or a file of `gonogo fingerprint`.",
     ),
+    click.option(
+        "--backup",
+        metavar="LABEL",
+        default="",
+        help="Which of several backups, as it is called there. Default: the newest.",
+    ),
+    click.option(
+        "--tablespace",
+        "tablespaces",
+        type=FOLDER,
+        multiple=True,
+        help="A folder outside of PATH where a tablespace of the backup lies, which may be read. Repeatable.",
+    ),
     click.option("--rto", type=Duration(), default=None, help="The longest that the restore may take here."),
     click.option(
         "--time-limit", type=Duration(), default="30min", show_default=True, help="For everything; then it is HOLD."
@@ -65,25 +78,27 @@ ASKED = (
 def command(path: Path, **given: Any) -> None:
     """Restore a backup that somebody else made, in a box, and say whether it is sound. No stack file.
 
-    PATH is a dump of pg_dump (-Fc, -Fd, -Ft, or plain SQL, also .gz and .zst) or pg_dumpall, or the folder of a base
-    backup of pg_basebackup (plain, or base.tar, also .gz and .zst). What it is shows from what is in it. It is only
-    read.
+    PATH is a dump of pg_dump (-Fc, -Fd, -Ft, or plain SQL, also compressed by gzip, zstd or lz4) or of pg_dumpall, the
+    folder of a base backup of pg_basebackup (plain, or base.tar, also compressed), or a folder of such folders, full
+    and incremental. What it is shows from what is in it. It is only read.
 
     It needs a PostgreSQL of its major version (a dump: or a newer one) with its extensions: the embedded one, or the
     one of GONOGO_PG_BINDIR. A backup can run code, so everything runs without network, as nobody, with nothing of this
-    host to see; where that cannot be had the answer is HOLD. Not restored yet, and HOLD: tablespaces,
-    incremental backups, repositories of pgBackRest and Barman.
+    host to see; where that cannot be had the answer is HOLD. Not restored yet, and HOLD: repositories of pgBackRest and
+    Barman.
 
     Without --reference a good backup is PARTIAL (exit 0): it restores, is sound, and was compared with nothing. A live
     reference is compared as it is now: what was written since the backup differs.
     """
     from gonogo.cli._progress import Progress
+    from gonogo.drills.given import Asked
     from gonogo.engine.run import Observer
     from gonogo.engine.verify import VerifyOptions, verify
 
     asked = VerifyOptions(
         path=path,
         reference=given["reference"],
+        asked=Asked(backup=given["backup"], tablespaces=given["tablespaces"]),
         restore_time_s=given["rto"],
         trust=given["trust_artefact"],
         time_limit_s=given["time_limit"],

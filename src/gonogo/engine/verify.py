@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from gonogo.core.finding import Expectation, Source
 from gonogo.core.outcome import Area, Effect, Kind, Severity, SkipReason
 from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.core.quantity import format_seconds
-from gonogo.drills.given import Given
+from gonogo.drills.given import Asked, Given
 from gonogo.drills.given.recognise import recognise
 from gonogo.engine.cpu import CpuMeter
 from gonogo.engine.execute import Executor
@@ -62,6 +62,7 @@ class VerifyOptions:
     path: Path
     reference: str | None = None  # a connection string, or a facts file of `gonogo fingerprint`
     restore_time_s: float | None = None  # the longest that a restore may take
+    asked: Asked = field(default_factory=Asked)
     trust: bool = False
     time_limit_s: float = 1800.0
     limit_bytes: int | None = None
@@ -71,8 +72,11 @@ class VerifyOptions:
 def verify(options: VerifyOptions, observer: Observer, interruption: Interruption | None = None) -> Result:
     """Verify a backup. Raises UsageError, NotMeasurable before anything is started, never after."""
     given = recognise(options.path)
+    require_sensible(options.asked, given)
     portrait = reference_of(options.reference) if options.reference else None
-    request = Request(given=given, reference=portrait, limit_bytes=options.limit_bytes, trust=options.trust)
+    request = Request(
+        given=given, asked=options.asked, reference=portrait, limit_bytes=options.limit_bytes, trust=options.trust
+    )
     plan = plan_of(options, given)
     interruption = interruption or Interruption()
     info = {"stack": given.path.name, "suite": "verify-backup", "command": COMMAND, "tool": tool(), "commit": None}
@@ -83,6 +87,14 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
             directory, interruption, lambda: _verified(request, plan, directory, services, interruption)
         )
     return Result(path=directory.path, judgement=judgement)
+
+
+def require_sensible(asked: Asked, given: Given) -> None:
+    """Raise UsageError for what cannot be asked of such a backup."""
+    if asked.backup and given.kind is not None and not given.kind.several:
+        raise UsageError(f"--backup {asked.backup}: {given.path} is one backup, a {given.kind.value}")
+    if asked.tablespaces and given.kind is not None and not given.kind.physical:
+        raise UsageError(f"--tablespace: a {given.kind.value} has no folders outside of it")
 
 
 def reference_of(text: str) -> Portrait:

@@ -7,7 +7,7 @@ not to be had here, is no verdict on the backup: NotMeasurable. What the restore
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,8 +20,9 @@ from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed, printable
-from gonogo.drills.given import LACKING, BackupKind, Given, physical
+from gonogo.drills.given import LACKING, Asked, BackupKind, Given, chain, physical
 from gonogo.drills.given.cluster import ClusterDump
+from gonogo.drills.given.filling import Filled, Filling
 from gonogo.drills.given.logical import Dump
 from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of
 from gonogo.drills.given.staging import Taking
@@ -39,6 +40,11 @@ from gonogo.stacks.local.contain import Box
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.watch import RESERVE_BYTES, space_watched
 
+FILLS: dict[BackupKind, Callable[[Filling], Filled]] = {
+    BackupKind.BASE: physical.fill,
+    BackupKind.BASE_TAR: physical.fill,
+    BackupKind.CHAIN: chain.fill,
+}
 OUR_MISTAKE = "42"  # a statement of ours that is wrong says nothing of the backup
 FIRST_BYTES, RATIO = 2 * 2**30, 100  # what may be written by default: an empty server, and a hundred times the backup
 
@@ -48,6 +54,7 @@ class Request:
     """What is asked: verify `given`, against `reference` where there is one."""
 
     given: Given
+    asked: Asked = field(default_factory=Asked)
     reference: Portrait | None = None
     limit_bytes: int | None = None  # of everything that is written
     trust: bool = False  # run it also where it cannot be contained
@@ -139,12 +146,12 @@ class Verifying:
         self._verify(server, databases, carried)
 
     def _physical(self, server: BoxedPostgres, taking: Taking) -> tuple[Carried, list[str]]:
-        physical.unpack(self.request.given, taking, server.data)
+        self._filled(server, taking)
         self.digest = taking.digest.hexdigest()
         server.box.own(server.data)
         self.clock.begin("pre-check")
         major = physical.require_major(server.data, self.binaries.major)
-        verified = physical.verify(server, self.deadline)
+        verified = physical.verify(server, self.deadline, server.data)
         self.observe(Observation(name="files_verified", value=verified.value, n=1, detail=verified.detail))
         if verified.value is False:
             raise RestoreFailed(verified.detail)
@@ -152,6 +159,18 @@ class Verifying:
         physical.start(server, self.clock, self.deadline)
         with self._session(server, server.database) as connection:
             return carried_by(self.request, major=major), list(names(connection, "databases"))
+
+    def _filled(self, server: BoxedPostgres, taking: Taking) -> Filled:
+        given = self.request.given
+        assert given.kind is not None
+        filling = Filling(
+            given=given, asked=self.request.asked, taking=taking, server=server, deadline=self.deadline,
+            phases=self.clock,
+        )  # fmt: skip
+        filled = FILLS[given.kind](filling)
+        if filled.said:
+            self.observe(Observation(name="backup_used", value=filled.said, n=1))
+        return filled
 
     def _logical(self, server: BoxedPostgres, taking: Taking) -> tuple[Carried, list[str]]:
         given, path = self.request.given, server.box.folder / "backup"

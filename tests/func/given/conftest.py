@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 
 from gonogo.core.finding import Finding
 from gonogo.core.outcome import Outcome
+from gonogo.drills.given import Asked
 from gonogo.engine.portraits import write_portrait
 from gonogo.engine.run import Observer, Result
 from gonogo.engine.verify import VerifyOptions, verify
@@ -50,6 +52,7 @@ RESET ROLE;
 ALTER DATABASE rag SET hnsw.ef_search = 80;
 """
 SECONDS = 60.0
+ASKED = tuple(one.name for one in fields(Asked))
 MEMORY = Path("/dev/shm")  # neither test nor neighbour waits for a disk there
 ROOM_BYTES = 2 * 2**30
 
@@ -74,6 +77,17 @@ class Source:
         """Of its superuser."""
         return f"host={self.folder} user=postgres dbname=rag"
 
+    def own(self, folder: Path) -> Path:
+        """Make a folder of its user."""
+        folder.mkdir()
+        unprivileged().own(folder)
+        return folder
+
+    def sql(self, *statements: str, database: str = "postgres") -> None:
+        """Run statements, each on its own."""
+        commands = [f"--command={one}" for one in statements]
+        self.run("psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", database, *commands)
+
     def run(self, program: str, *arguments: str, text: str | None = None) -> None:
         """Run one of its programs as its user."""
         account = unprivileged()
@@ -93,6 +107,7 @@ def source() -> Iterator[Source]:
     found = Source(folder=folder, binaries=find_binaries(None, account))
     data = str(folder / "data")
     options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c dynamic_shared_memory_type=mmap"
+    options += " -c summarize_wal=on"
     try:
         found.run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
         found.run("pg_ctl", "-D", data, "-w", "-l", str(folder / "log"), "-o", options, "start")
@@ -109,8 +124,7 @@ def source() -> Iterator[Source]:
 def backups(source: Source) -> Path:
     """One backup of every kind, by name; never changed."""
     folder = source.folder / "backups"
-    folder.mkdir()
-    unprivileged().own(folder)
+    source.own(folder)
     for name, arguments in {
         "custom": ["-Fc"], "directory": ["-Fd"], "dump.tar": ["-Ft"], "plain.sql": [], "created.sql": ["--create"],
     }.items():  # fmt: skip
@@ -122,6 +136,27 @@ def backups(source: Source) -> Path:
     if program := shutil.which("zstd"):
         subprocess.run([program, "-q", str(folder / "plain.sql")], check=True)
     return folder
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """A folder for a copy that may be broken."""
+    folder = tmp_path / "there"
+    folder.mkdir()
+    return folder
+
+
+def copied(backup: Path, target: Path) -> Path:
+    """A copy of a backup that may be broken."""
+    return Path(shutil.copytree(backup, target, symlinks=True) if backup.is_dir() else shutil.copy(backup, target))
+
+
+def with_a_flipped_bit(path: Path, share: float = 0.5) -> Path:
+    """Change one bit of a file, in place."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * share)] ^= 4
+    path.write_bytes(content)
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -172,10 +207,15 @@ def verified(contained: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     scratch = short_folder("gs-")
     monkeypatch.setenv("GONOGO_SCRATCH", str(scratch))
 
+    number = count()
+
     def run(path: Path, **options: Any) -> Answer:
         before = listing(path.parent)
-        chosen = {"time_limit_s": SECONDS, **options}
-        result = verify(VerifyOptions(path=path, out=tmp_path / "out" / "run", **chosen), Observer())
+        asked = Asked(**{name: options.pop(name) for name in ASKED if name in options})
+        chosen = {"time_limit_s": SECONDS, "asked": asked, **options}
+        result = verify(
+            VerifyOptions(path=path, out=tmp_path / "out" / "run" / str(next(number)), **chosen), Observer()
+        )
         assert listing(path.parent) == before
         assert [one for top in scratch.iterdir() for one in top.iterdir()] == []
         return Answer(result=result)

@@ -15,14 +15,6 @@ OF_POSTGRES = b"\\connect postgres\n"
 SEQUENCE_BEHIND = b"CREATE TABLE public.t (id serial PRIMARY KEY);\nINSERT INTO public.t VALUES (1), (2);\n"
 
 
-@pytest.fixture
-def there(tmp_path: Path) -> Path:
-    """A folder for a changed copy."""
-    folder = tmp_path / "there"
-    folder.mkdir()
-    return folder
-
-
 def test_equal_to_its_reference_is_go(backups: Path, facts: str, verified: Verify) -> None:
     answer = verified(backups / "all.sql", reference=facts)
     assert answer.verdict == ("GO", 0), answer.finding.reason

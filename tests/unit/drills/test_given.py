@@ -54,7 +54,8 @@ def test_a_file_without_line_ends_is_not_one_line_in_memory(tmp_path: Path) -> N
     [
         ({"toc.dat": b"PGDMP"}, BackupKind.DIRECTORY, ""),
         ({"base.tar.gz": b"", "backup_manifest": b"{}"}, BackupKind.BASE_TAR, ""),
-        ({"base.tar": b"", "16400.tar": b""}, BackupKind.BASE_TAR, "tablespaces"),
+        ({"base.tar.lz4": b"", "16400.tar.lz4": b""}, BackupKind.BASE_TAR, ""),
+        ({"full/base.tar": b"", "next/PG_VERSION": b"18", "next/global/pg_control": b""}, BackupKind.CHAIN, ""),
         ({"PG_VERSION": b"18", "global/pg_control": b"", "backup_label": b""}, BackupKind.BASE, ""),
         ({"PG_VERSION": b"18", "global/pg_control": b""}, BackupKind.BASE, "no base backup"),
         (

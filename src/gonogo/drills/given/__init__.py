@@ -13,6 +13,7 @@ LACKING = re.compile(
     r"|could not load library|not supported by this build|does not support compression|unsupported version"
     r"|unrecognized configuration parameter|invalid command \\(?:un)?restrict|files are incompatible with server"
     r"|permission denied to grant privileges as role"  # grants of another major version's rules
+    r"|Create this directory for the tablespace"  # it was made after the backup was
     r"|permission denied for"  # by membership in another role, which no dump of a database brings
 )
 
@@ -27,11 +28,17 @@ class BackupKind(StrEnum):
     CLUSTER = "dump of a whole cluster (pg_dumpall)"
     BASE = "base backup (pg_basebackup -Fp)"
     BASE_TAR = "base backup in archives (pg_basebackup -Ft)"
+    CHAIN = "folder of base backups, full or incremental"
 
     @property
     def physical(self) -> bool:
         """Whether it holds the files of a cluster: everything is in it, for one major version."""
-        return self in {BackupKind.BASE, BackupKind.BASE_TAR}
+        return self in {BackupKind.BASE, BackupKind.BASE_TAR, BackupKind.CHAIN}
+
+    @property
+    def several(self) -> bool:
+        """Whether one of several backups is restored."""
+        return self is BackupKind.CHAIN
 
     @property
     def brings_roles(self) -> bool:
@@ -49,7 +56,7 @@ class Given:
     path: Path
     size_bytes: int
     kind: BackupKind | None = None
-    compression: str = ""  # of the file as a whole: gzip, zstd
+    compression: str = ""  # of the file as a whole: gzip, zstd, lz4
     unsupported: str = ""
 
     @property
@@ -57,3 +64,11 @@ class Given:
         """What it is."""
         what = self.kind.value if self.kind else "compressed file"
         return f"{what}, {self.compression}" if self.compression else what
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What else was asked of a backup. `tablespaces`: folders outside of it that may be read."""
+
+    backup: str = ""  # which of several, "" for the newest
+    tablespaces: tuple[Path, ...] = ()

@@ -26,7 +26,7 @@ from gonogo.drills.given.script import (
     without_locale,
 )
 from gonogo.pg.sessions import session
-from gonogo.stacks.local.boxed import SUPERUSER, BoxedPostgres
+from gonogo.stacks.local.boxed import SINCE_IN_PLACE, SUPERUSER, BoxedPostgres
 
 LAST_LINE = b"-- PostgreSQL database cluster dump complete"
 BEGINS, ENDS = "-- PostgreSQL database dump", "-- PostgreSQL database dump complete"
@@ -39,8 +39,6 @@ DROPS = ("DROP DATABASE ", "DROP ROLE ", "DROP TABLESPACE ")
 TABLESPACE = re.compile(r"^(?P<what>CREATE TABLESPACE .*) LOCATION '(?:[^']|'')*';\s*$")
 IN_TABLESPACE = re.compile(rf" TABLESPACE = (?:{NAME})")
 TRIED = "gonogo_tried"
-SINCE_IN_PLACE = 15
-IN_PLACE = " -c allow_in_place_tablespaces=on"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,11 +139,7 @@ class ClusterDump:
         if changed:
             self._rewrite(changed)
         phases.begin("SQL")
-        in_place = IN_PLACE if self.spoken.tablespaces else ""
-        by_psql(
-            self.server, self.path, database=FIRST_DATABASE, options=building_options() + in_place,
-            deadline=self.deadline,
-        )  # fmt: skip
+        by_psql(self.server, self.path, database=FIRST_DATABASE, options=building_options(), deadline=self.deadline)
 
     def _changes(self) -> dict[str, str]:
         """Lines that cannot be run here as they are, and what takes their place in the copy.

@@ -8,12 +8,15 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.drills import Phases, RestoreFailed, words
-from gonogo.drills.given import LACKING, BackupKind, Given
-from gonogo.drills.given.staging import Taking
-from gonogo.stacks.local.boxed import LET_IN, BoxedPostgres
+from gonogo.drills.given import LACKING
+from gonogo.drills.given.filling import Filled, Filling
+from gonogo.drills.given.recognise import BEFORE_IT
+from gonogo.stacks.local.boxed import LET_IN, SINCE_IN_PLACE, BoxedPostgres
 from gonogo.stacks.sqlserver import complaint
 
 MANIFEST, WAL = "backup_manifest", "pg_wal"
+LABEL, INCREMENTAL = "backup_label", b"INCREMENTAL FROM"
+TABLESPACES, TABLESPACE_MAP = "pg_tblspc", "tablespace_map"
 NOT_OURS = (
     "postgresql.auto.conf",
     "standby.signal",
@@ -21,10 +24,11 @@ NOT_OURS = (
     "recovery.conf",
     "postmaster.pid",
     "postmaster.opts",
+    TABLESPACE_MAP,  # its tablespaces are in the data directory
 )
-COMPRESSIONS = {".gz": "gzip", ".zst": "zstd"}
+COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".lz4": "lz4"}
+ARCHIVES = {"tar", *(f"tar{suffix}" for suffix in COMPRESSIONS)}
 VERSION_BYTES = 32
-SHORTEST_DATA = 5  # entries of a data directory, at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,17 +39,72 @@ class Verified:
     detail: str
 
 
-def unpack(given: Given, taking: Taking, data: Path) -> None:
+def fill(filling: Filling) -> Filled:
     """Copy or unpack the backup into the data directory. Raises RestoreFailed, NotMeasurable."""
-    if given.kind is BackupKind.BASE:
-        taking.folder(given.path, data)
+    unpack_base(filling.given.path, filling, filling.server.data)
+    if (filling.server.data / LABEL).is_file() and INCREMENTAL in (filling.server.data / LABEL).read_bytes():
+        raise NotMeasurable(f"it is an incremental backup: {BEFORE_IT}")
+    return Filled()
+
+
+def unpack_base(path: Path, filling: Filling, data: Path) -> None:
+    """Copy or unpack one base backup. Raises RestoreFailed, NotMeasurable."""
+    taking = filling.taking
+    if not archives(path, "base"):
+        taking.folder(path, data, without=(TABLESPACES,))
+        _copy_tablespaces(path / TABLESPACES, filling, data / TABLESPACES)
         return
-    for name, where in (("base", "."), ("pg_wal", WAL)):
-        for archive in sorted(given.path.glob(f"{name}.tar*")):
-            taking.archive(archive, data / where, COMPRESSIONS.get(archive.suffix, ""))
-    manifest = given.path / MANIFEST
+    for archive in archives(path, "base"):
+        taking.archive(archive, data, COMPRESSIONS.get(archive.suffix, ""))
+    for archive in archives(path, WAL):
+        taking.archive(archive, data / WAL, COMPRESSIONS.get(archive.suffix, ""))
+    for archive in archives(path, "[0-9]*"):
+        taking.archive(
+            archive, data / TABLESPACES / archive.name.partition(".")[0], COMPRESSIONS.get(archive.suffix, "")
+        )
+    manifest = path / MANIFEST
     if manifest.is_file() and not (data / MANIFEST).exists():
         taking.file(manifest, data / MANIFEST)
+
+
+def archives(path: Path, name: str) -> list[Path]:
+    """The tar archives of that name, compressed or not; there should be one."""
+    return sorted(one for one in path.glob(f"{name}.tar*") if one.name.partition(".")[2] in ARCHIVES)
+
+
+def _copy_tablespaces(source: Path, filling: Filling, target: Path) -> None:
+    """Into the data directory itself: a server takes a folder there for a tablespace, where a link would lead out.
+
+    A link of a backup may lead anywhere: what lies outside of it is read where whoever asks named it. Raises
+    NotMeasurable, RestoreFailed.
+    """
+    if source.is_symlink() or not source.is_dir():
+        return
+    target.mkdir(mode=0o700)
+    for entry in sorted(source.iterdir()):
+        if not entry.is_symlink():
+            one = entry
+        elif not entry.name.isdecimal():
+            raise RestoreFailed(f"{entry} is a link, which is not followed")
+        else:
+            one = _linked(entry, filling)
+        if one.is_dir():
+            filling.taking.folder(one, target / entry.name)
+    if any(target.iterdir()) and filling.server.box.binaries.major < SINCE_IN_PLACE:
+        raise NotMeasurable("it has tablespaces, which a PostgreSQL before 15 cannot have in its own folder")
+
+
+def _linked(link: Path, filling: Filling) -> Path:
+    place = link.readlink()
+    inside = (link.parent / place).resolve()
+    allowed = [one.resolve() for one in filling.asked.tablespaces]
+    if not inside.is_dir():
+        raise RestoreFailed(f"its tablespace {link.name} is not there: {place} is no folder")
+    if not inside.is_relative_to(filling.given.path) and inside not in allowed:
+        raise NotMeasurable(
+            f"its tablespace {link.name} lies outside of it, at {place}: --tablespace {place} lets gonogo read that"
+        )
+    return inside
 
 
 def require_major(data: Path, major: int) -> int:
@@ -62,12 +121,12 @@ def require_major(data: Path, major: int) -> int:
     return found
 
 
-def verify(server: BoxedPostgres, deadline: Deadline) -> Verified:
-    """pg_verifybackup over every file and the WAL of the copy."""
-    if not (server.data / MANIFEST).is_file():
+def verify(server: BoxedPostgres, deadline: Deadline, data: Path) -> Verified:
+    """pg_verifybackup over every file and the WAL of a copy."""
+    if not (data / MANIFEST).is_file():
         return Verified(value=None, detail="it has no manifest: nobody can tell whether its files are whole")
     has_reader = (server.box.binaries.bindir / "pg_waldump").is_file()
-    arguments = [str(server.data)] if has_reader else ["--no-parse-wal", str(server.data)]
+    arguments = [str(data)] if has_reader else ["--no-parse-wal", str(data)]
     result = server.box.tool("pg_verifybackup", arguments, deadline=deadline)
     if result.exit_code:
         return Verified(value=False, detail=f"pg_verifybackup: {words(result)}")

@@ -28,6 +28,7 @@ OTHERS = {  # what people take for backups, and backups of other things
 WANTED = (
     "a dump of pg_dump (custom, directory or tar format, plain SQL), of pg_dumpall, or a base backup of pg_basebackup"
 )
+BEFORE_IT = "give the folder that holds it and those before it"
 SHOWN = 5
 
 
@@ -81,11 +82,12 @@ def found(head: bytes) -> str:
 
 def _file(path: Path, head: bytes) -> Given:
     size = path.stat().st_size
-    for magic, name in ((LZ4, "lz4"), (XZ, "xz"), (BZIP2, "bzip2")):
+    for magic, name in ((XZ, "xz"), (BZIP2, "bzip2")):
         if head.startswith(magic):
             return Given(path=path, size_bytes=size, unsupported=f"it is compressed by {name}: decompress it first")
-    if head.startswith(ZSTD):  # what is in it shows when it is decompressed, where nothing can come of it
-        return Given(path=path, size_bytes=size, compression="zstd")
+    for magic, name in ((ZSTD, "zstd"), (LZ4, "lz4")):
+        if head.startswith(magic):  # what is in it shows when it is decompressed, where nothing can come of it
+            return Given(path=path, size_bytes=size, compression=name)
     compression = "gzip" if head.startswith(GZIP) else ""
     inside = _inflated(head) if compression else head
     kind, unsupported = kind_of(inside)
@@ -103,20 +105,31 @@ def _inflated(head: bytes) -> bytes:
 
 
 def _folder(path: Path) -> Given:
-    entries = {one.name: one for one in path.iterdir()}
+    entries = {one.name: one for one in sorted(path.iterdir())}
     if not entries:
         raise UsageError(f"{path} is an empty folder; gonogo knows {WANTED}")
     if "toc.dat" in entries:
         return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.DIRECTORY)
-    if "PG_VERSION" in entries and "global" in entries:
-        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.BASE, unsupported=_no_base_backup(entries))
-    if any(name.startswith("base.tar") for name in entries):
-        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.BASE_TAR, unsupported=_no_archives(entries))
+    if is_base(path):
+        archives = "PG_VERSION" not in entries
+        kind = BackupKind.BASE_TAR if archives else BackupKind.BASE
+        reason = "" if archives else _no_base_backup(entries)
+        return Given(path=path, size_bytes=_size_of(path), kind=kind, unsupported=reason)
+    if any(is_base(one) for one in entries.values()):
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.CHAIN)
     if {"archive", "backup"} <= entries.keys() or "backup.info" in entries:
         reason = "it is a repository of pgBackRest or Barman, which gonogo does not restore yet: give what it restores"
         return Given(path=path, size_bytes=0, unsupported=reason)
     names = ", ".join(sorted(entries)[:SHOWN])
     raise UsageError(f"{path} is no backup of PostgreSQL: it is a folder with {names}; gonogo knows {WANTED}")
+
+
+def is_base(path: Path) -> bool:
+    """Whether a folder looks like a base backup, or like a data directory."""
+    if path.is_symlink() or not path.is_dir():
+        return False
+    names = {one.name for one in path.iterdir()}
+    return {"PG_VERSION", "global"} <= names or any(name.startswith("base.tar") for name in names)
 
 
 def _size_of(folder: Path) -> int:
@@ -128,26 +141,11 @@ def _no_base_backup(entries: dict[str, Path]) -> str:
     """Why a data directory is none that gonogo restores, "" where it is."""
     if not entries.keys() & {"backup_label", "backup_manifest"}:
         return "it is a data directory, and no base backup (it has neither backup_label nor backup_manifest)"
-    if any(one.is_symlink() for one in _links(entries.get("pg_tblspc"))):
-        return "it has tablespaces, which gonogo does not restore yet"
     if (wal := entries.get("pg_wal")) is not None and wal.is_symlink():
         return "its pg_wal is a link: the WAL that it needs is not in it"
     if (label := entries.get("backup_label")) is not None and b"INCREMENTAL FROM" in _head_of(label):
-        return "it is an incremental backup: pg_combinebackup makes a whole one of it and those before it"
+        return f"it is an incremental backup: {BEFORE_IT}"
     return ""
-
-
-def _no_archives(entries: dict[str, Path]) -> str:
-    archives = [name for name in entries if ".tar" in name]
-    if other := [name for name in archives if not name.startswith(("base.tar", "pg_wal.tar"))]:
-        return f"it has tablespaces ({', '.join(sorted(other)[:SHOWN])}), which gonogo does not restore yet"
-    if any(name.endswith(".lz4") for name in archives):
-        return "it is compressed by lz4: decompress it first"
-    return ""
-
-
-def _links(folder: Path | None) -> list[Path]:
-    return list(folder.iterdir()) if folder is not None and folder.is_dir() and not folder.is_symlink() else []
 
 
 def _head_of(path: Path) -> bytes:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import shutil
 import stat
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -25,7 +26,7 @@ from gonogo.drills import RestoreFailed, words
 from gonogo.stacks.local.contain import Box, decompressor
 from gonogo.stacks.local.watch import RESERVE_BYTES
 
-CHUNK = 2**20
+CHUNK = HEAD = 2**20
 NAMING = (
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
 )  # fmt: skip
@@ -67,11 +68,18 @@ class Taking:
         if shutil.disk_usage(self.box.folder).free < RESERVE_BYTES + size:
             raise NotMeasurable(f"the disk has no room for it: {format_bytes(self.written_bytes)} were written")
 
-    def folder(self, source: Path, target: Path) -> None:
+    def head(self, source: Path, size: int) -> bytes:
+        """The first bytes of a file. Raises RestoreFailed, NotMeasurable."""
+        with _opened(source) as read:
+            return read(size)
+
+    def folder(self, source: Path, target: Path, *, without: Collection[str] = ()) -> None:
         """Copy a folder. Raises RestoreFailed for links and whatever else is neither file nor folder."""
         target.mkdir(mode=PRIVATE_FOLDER)
         for entry in sorted(os.scandir(source), key=lambda one: one.name):
             inside = target / entry.name
+            if entry.name in without:
+                continue
             if entry.is_dir(follow_symlinks=False):
                 self.folder(Path(entry.path), inside)
             elif entry.is_file(follow_symlinks=False):
@@ -82,7 +90,7 @@ class Taking:
 
     def archive(self, source: Path, target: Path, compression: str) -> None:
         """Unpack a tar archive: files and folders below the target and nothing else. Raises RestoreFailed."""
-        target.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        target.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         with _opened(source) as read, self._expanded(read, compression, source) as expanded:
             stream = cast("IO[bytes]", _Stream(expanded))
             try:
@@ -119,6 +127,41 @@ class Taking:
         if where.exists():
             raise RestoreFailed(f"{source.name} holds {member.name[:80]!r} twice")
         self.pour(content.read, where)
+
+    def first_member(self, source: Path, name: str, compression: str) -> bytes:
+        """The beginning of an archive's first member, which has that name. Raises RestoreFailed, NotMeasurable."""
+        if compression in {"", "gzip"}:
+            with _opened(source) as read:
+                head = Inflating(read, source.name).read(HEAD) if compression else read(HEAD)
+        else:
+            head = self._decompressed_head(compression, source)
+        try:
+            with tarfile.open(fileobj=io.BytesIO(head), mode="r:", tarinfo=BoundedInfo) as archive:
+                member = archive.next()
+                content = archive.extractfile(member) if member is not None and member.isfile() else None
+                if member is not None and content is not None and member.name.removeprefix("./") == name:
+                    return content.read()
+        except (tarfile.TarError, EOFError) as error:
+            raise RestoreFailed(f"{source.name} cannot be unpacked: {error}") from error
+        raise RestoreFailed(f"{source.name} does not begin with {name}")
+
+    def _decompressed_head(self, program: str, source: Path) -> bytes:
+        """What a program of the system makes of the first bytes, in the box; that it is cut there is no matter."""
+        command = decompressor(program)
+        if command is None:
+            raise NotMeasurable(f"it is compressed by {program}, and there is no program {program} here")
+        copy, inside = (self.box.folder / f"{what}-head" for what in ("compressed", "decompressed"))
+        copy.write_bytes(self.head(source, HEAD))
+        self.box.own(copy)
+        try:
+            self.box.run(
+                [command, "-d", "-c", "-q"], deadline=self.deadline, stdin=copy, stdout=inside, most_bytes=HEAD
+            )
+            with _opened(inside) as read:
+                return read(HEAD)
+        finally:
+            copy.unlink()
+            inside.unlink(missing_ok=True)
 
     @contextmanager
     def _expanded(self, read: Read, compression: str, source: Path) -> Iterator[Read]:

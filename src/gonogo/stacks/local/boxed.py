@@ -23,7 +23,7 @@ MAINTENANCE = "template1"  # `postgres` is dropped: a backup may bring its own
 PORT = 5432  # of the socket's name; nothing listens on a network
 START_SECONDS = 120.0
 SOCKET_IN_PLACE = "local all all trust\n"  # who reaches the socket has reached the folder, which is private
-SINCE_ARCHIVE_LIBRARIES = 15
+SINCE_IN_PLACE = 15  # tablespaces inside the data directory; and archiving by libraries
 SINCE_EVENT_TRIGGERS_CAN_BE_OFF = 17  # they fire for what we create, and since then for logins
 SETS_IN_INITDB = 16
 
@@ -153,8 +153,8 @@ class BoxedPostgres(SqlServer):
         }  # fmt: skip
         files = {name: str(self.box.folder / file) if file else str(self.box.folder) for name, file in where.items()}
         settings: Mapping[str, str] = {**FIXED, **files}
-        if self.box.binaries.major >= SINCE_ARCHIVE_LIBRARIES:
-            settings = {**settings, "archive_library": ""}
+        if self.box.binaries.major >= SINCE_IN_PLACE:
+            settings = {**settings, "archive_library": "", "allow_in_place_tablespaces": "on"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
     def _put(self, path: Path, text: str) -> None:
