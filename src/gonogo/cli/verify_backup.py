@@ -66,6 +66,11 @@ ASKED = (
         is_flag=True,
         help="Restore it also where it cannot be contained: its code then runs as an ordinary user of this host.",
     ),
+    click.option(
+        "--explore",
+        is_flag=True,
+        help="Restore it also in other ways, side by side, and say which is the fastest. Takes several times as long.",
+    ),
     option("--out", type=FOLDER, default=None, help="Run directory. Default: reports/runs/<run id>."),
     click.option("--advisory", is_flag=True, help="Report, but exit 0 (unless gonogo itself failed)."),
 )
@@ -103,6 +108,7 @@ def command(path: Path, **given: Any) -> None:
         trust=given["trust_artefact"],
         time_limit_s=given["time_limit"],
         limit_bytes=given["max_size"],
+        explore=given["explore"],
         out=given["out"],
     )
     progress = Progress(

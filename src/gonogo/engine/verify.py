@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from gonogo.engine.run import Observer, Result, concluded, recorded, tool
 from gonogo.engine.services import LocalRun
 from gonogo.pg.portrait import Portrait, read_portrait
 from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, Recorder, RunDirectory
+from gonogo.runners.explore import Exploring
 from gonogo.runners.given import Request, Verifying
 from gonogo.stacks.local.account import unprivileged
 from gonogo.stacks.local.binaries import find_binaries
@@ -37,6 +39,7 @@ from gonogo.stacks.local.spawner import Spawner
 from gonogo.stacks.references import References
 
 ITEM = "restore_drills/verify_backup"
+WAYS = "restore_drills/ways_to_restore"
 COMPARISON = "restore_drills/compared_with_reference"
 RUNTIME = "embedded"
 COMMAND = "gonogo verify-backup"
@@ -50,6 +53,9 @@ WITHOUT_REFERENCE = (
 WHY = """\
 A backup that was never restored is a hope: it may be cut, rotten, somebody else's, yesterday's, or without the policies
 that keep tenants apart, and the tools that restore it exit with 0."""
+WHY_WAYS = """\
+How long a restore takes is mostly a matter of settings: building the vector index without enough memory takes several
+times as long. What each way brings is measured on this very backup."""
 REMEDY = """\
 Look at `restored` first: it holds the tool's own words. What differs from the reference is listed one by one in
 `differences`. Make the backup again, and keep the file of `gonogo fingerprint` beside it."""
@@ -66,6 +72,7 @@ class VerifyOptions:
     trust: bool = False
     time_limit_s: float = 1800.0
     limit_bytes: int | None = None
+    explore: bool = False  # measure also which way of restoring it is the fastest
     out: Path | None = None
 
 
@@ -118,10 +125,18 @@ def plan_of(options: VerifyOptions, given: Given) -> Plan:
     item = _item(
         ITEM, title, expectations=_expectations(options, files=files, roles=roles, compared=compared), options=options
     )
+    items = (item, _ways(options)) if options.explore else (item,)
     if compared:
-        return Plan(items=(item,))
+        return Plan(items=items)
     left_open = _item(COMPARISON, "The backup equals its reference", options=options, left_out=WITHOUT_REFERENCE)
-    return Plan(items=(item, left_open))
+    return Plan(items=(*items, left_open))
+
+
+def _ways(options: VerifyOptions) -> PlanItem:
+    """Advice: whatever it shows, it is no verdict on the backup."""
+    same = Expectation(observation="ways_differ", matcher="empty", expected=True)
+    item = _item(WAYS, "Every way of restoring it brings the same", expectations=(same,), options=options)
+    return replace(item, severity=Severity.LOW, gating=False, why=WHY_WAYS, remedy="", covers=("A6",))
 
 
 def _item(
@@ -212,8 +227,10 @@ def _verified(
 
     def run(item: PlanItem, deadline: Deadline) -> None:
         try:
-            with _site(services, deadline) as site:
-                verifying = Verifying(
+            with _site(services, len(running), deadline) as site:
+                if item.id == WAYS and not running[0].size_bytes:
+                    raise NotMeasurable("the backup was not restored, so there is nothing to choose between")
+                verifying = (Exploring if item.id == WAYS else Verifying)(
                     request=request,
                     recorder=Recorder(directory, item.id),
                     deadline=deadline,
@@ -226,7 +243,8 @@ def _verified(
             raise NotMeasurable(str(error)) from error
 
     began = time.monotonic()
-    directory.append(PlanMade(items=len(plan.items), to_run=1, predicted_s=plan.predicted_s))
+    to_run = sum(item.runs for item in plan.items)
+    directory.append(PlanMade(items=len(plan.items), to_run=to_run, predicted_s=plan.predicted_s))
     directory.write(FACTS, _facts(request, None).to_json())
     with CpuMeter(list, directory.elapsed_s) as meter:
         Executor(directory, meter, interruption, run).run(plan)
@@ -235,11 +253,13 @@ def _verified(
 
 
 @contextmanager
-def _site(services: LocalRun, deadline: Deadline) -> Iterator[Site]:
-    """Where the processes live; what is left of them ends with it."""
+def _site(services: LocalRun, number: int, deadline: Deadline) -> Iterator[Site]:
+    """Where the processes of an item live; what is left of them and of their files ends with it."""
+    folder = services.scratch / str(number)
+    folder.mkdir(mode=0o711)
     site = Site(
         run=services,
-        scratch=services.scratch,
+        scratch=folder,
         spawner=Spawner(),
         account=unprivileged(),
         references=References(folder=Path.cwd(), secret=services.secret),
@@ -250,6 +270,7 @@ def _site(services: LocalRun, deadline: Deadline) -> Iterator[Site]:
         yield site
     finally:
         site.spawner.close()
+        shutil.rmtree(folder, ignore_errors=True)  # the run removes its scratch folder in any case
 
 
 def _facts(request: Request, verifying: Verifying | None) -> Facts:

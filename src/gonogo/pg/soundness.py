@@ -173,22 +173,30 @@ def search(connection: Connection, index: VectorIndex) -> Searched | None:
     queries = [row[0] for row in connection.execute(sample).fetchall()]
     if not queries:
         return None
-    near = sql.SQL(
-        "SELECT ({column} {operator} %(query)s)::float8 FROM {table} WHERE {column} IS NOT NULL"
-        " ORDER BY {column} {operator} %(query)s LIMIT {k}"
-    ).format(**parts, k=sql.Literal(K))
+    near = nearest(index)
     used, recalls, began = True, list[float](), time.monotonic()
     for one in queries:
         if len(recalls) >= FEWEST_QUERIES and time.monotonic() - began > SEARCH_SECONDS:
             break  # exact searches of a large table take long, and some tell enough
-        exact = _distances(connection, near, one, enable_indexscan="off", enable_bitmapscan="off")
+        exact = distances(connection, near, one, enable_indexscan="off", enable_bitmapscan="off")
         width = {"hnsw.ef_search": str(SEARCH_WIDTH), "ivfflat.probes": str(min(index.lists, MOST_PROBES))}
-        found = _distances(connection, near, one, enable_seqscan="off", **width)
-        used = used and _uses(connection, near, one, index.name)
+        found = distances(connection, near, one, enable_seqscan="off", **width)
+        used = used and uses(connection, near, one, index.name)
         if exact:
             limit = max(exact) + RELATIVE_TIE * max(abs(max(exact)), 1.0)
             recalls.append(min(sum(distance <= limit for distance in found), len(exact)) / len(exact))
     return Searched(used=used, recalls=tuple(recalls)) if recalls else None
+
+
+def nearest(index: VectorIndex) -> sql.Composed:
+    """The distances of the nearest rows to `query`, by whatever the planner takes."""
+    assert index.column is not None
+    assert index.operator is not None
+    parts = {"column": quoted(index.column), "table": quoted(index.table), "operator": quoted(index.operator)}
+    return sql.SQL(
+        "SELECT ({column} {operator} %(query)s)::float8 FROM {table} WHERE {column} IS NOT NULL"
+        " ORDER BY {column} {operator} %(query)s LIMIT {k}"
+    ).format(**parts, k=sql.Literal(K))
 
 
 def reach(connection: Connection, index: VectorIndex) -> tuple[int, int] | None:
@@ -221,7 +229,7 @@ def reach(connection: Connection, index: VectorIndex) -> tuple[int, int] | None:
     return (reached[0] if reached else 0), row[1]
 
 
-def _distances(connection: Connection, statement: sql.Composed, vector: str, **settings: str) -> list[float]:
+def distances(connection: Connection, statement: sql.Composed, vector: str, **settings: str) -> list[float]:
     """The distances that a search gives; those that are no numbers (a zero vector has no cosine) are left out."""
     with connection.transaction():
         for name, value in settings.items():
@@ -230,7 +238,7 @@ def _distances(connection: Connection, statement: sql.Composed, vector: str, **s
     return [row[0] for row in rows if row[0] is not None and math.isfinite(row[0])]
 
 
-def _uses(connection: Connection, statement: sql.Composed, vector: str, index: str) -> bool:
+def uses(connection: Connection, statement: sql.Composed, vector: str, index: str) -> bool:
     """Whether the planner can answer the search by this index."""
     with connection.transaction():
         connection.execute("SELECT set_config('enable_seqscan', 'off', true)")

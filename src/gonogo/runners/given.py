@@ -95,7 +95,7 @@ class Verifying:
         box = Box(site=self.site, binaries=self.binaries)
         self._require_containment(box)
         try:
-            with space_watched(self.site.scratch, self._limit(), box.stop), _failing(box):
+            with space_watched(self.site.scratch, self._limit(), box.stop), failing(box):
                 self._restored_and_seen(box)
         except RestoreFailed as error:
             if box.stopped:
@@ -103,9 +103,11 @@ class Verifying:
             self.observe(Observation(name="restored", value=False, n=1, detail=str(error)))
         finally:
             box.close()
-            self.recorder.event(
-                TimelineDrawn(id=self.recorder.item_id, timeline=report.timeline(self.clock, self.recorder.elapsed_s))
-            )
+            self._draw()
+
+    def _draw(self) -> None:
+        drawn = report.timeline(self.clock, self.recorder.elapsed_s)
+        self.recorder.event(TimelineDrawn(id=self.recorder.item_id, timeline=drawn))
 
     def _require_containment(self, box: Box) -> None:
         if box.why_not is None:
@@ -173,14 +175,8 @@ class Verifying:
         return filled
 
     def _logical(self, server: BoxedPostgres, taking: Taking) -> tuple[Carried, list[str]]:
-        given, path = self.request.given, server.box.folder / "backup"
-        if given.path.is_dir():
-            taking.folder(given.path, path)
-        else:
-            taking.file(given.path, path, given.compression)
+        path, kind = dump_taken(self.request.given, server, taking)
         self.digest = taking.digest.hexdigest()
-        server.box.own(path)
-        kind = given.kind or self._kind_inside(path)
         self.clock.begin("pre-check")
         restored = self._cluster(server, path) if kind is BackupKind.CLUSTER else self._dump(server, path, kind)
         self.clock.begin("analyze")
@@ -188,15 +184,6 @@ class Verifying:
             with self._session(server, database) as connection:
                 connection.execute("ANALYZE")
         return restored
-
-    def _kind_inside(self, path: Path) -> BackupKind:
-        """What a file is that had to be decompressed first. Raises RestoreFailed, NotMeasurable."""
-        with path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        kind, unsupported = kind_of(head)
-        if kind is None:
-            raise (NotMeasurable(unsupported) if unsupported else RestoreFailed(f"decompressed, {found(head)}"))
-        return kind
 
     def _dump(self, server: BoxedPostgres, path: Path, kind: BackupKind) -> tuple[Carried, list[str]]:
         dump = Dump(path=path, kind=kind, server=server, deadline=self.deadline)
@@ -264,8 +251,29 @@ class Verifying:
         self.observe(carried.not_compared(unlogged=unlogged, others=others))
 
 
+def dump_taken(given: Given, server: BoxedPostgres, taking: Taking) -> tuple[Path, BackupKind]:
+    """Copy a dump into the server's box: where it is there, and of which kind. Raises RestoreFailed, NotMeasurable."""
+    path = server.box.folder / "backup"
+    if given.path.is_dir():
+        taking.folder(given.path, path)
+    else:
+        taking.file(given.path, path, given.compression)
+    server.box.own(path)
+    return path, given.kind or _kind_inside(path)
+
+
+def _kind_inside(path: Path) -> BackupKind:
+    """What a file is that had to be decompressed first. Raises RestoreFailed, NotMeasurable."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    kind, unsupported = kind_of(head)
+    if kind is None:
+        raise (NotMeasurable(unsupported) if unsupported else RestoreFailed(f"decompressed, {found(head)}"))
+    return kind
+
+
 @contextmanager
-def _failing(box: Box) -> Iterator[None]:
+def failing(box: Box) -> Iterator[None]:
     """What the server refuses or cannot read is a finding, unless it was stopped, lacks a program, or had no more time.
 
     Raises RestoreFailed, NotMeasurable.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,9 +30,30 @@ MIB = 2**20
 TAR_BLOCK_BYTES, TAR_END_BYTES = 512, 1024  # two empty blocks end an archive
 
 
+def building_options() -> str:
+    """Settings of the restoring session: memory and workers for index builds; notices are not wanted."""
+    host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    memory = int(max(LEAST_MEMORY_MIB, min(host * MEMORY_SHARE / MIB, MOST_MEMORY_MIB)))
+    return session_options({"maintenance_work_mem": f"{memory}MB", "max_parallel_maintenance_workers": helpers()})
+
+
+def helpers() -> str:
+    """Workers beside the leader of an index build; more than there are processors bring nothing."""
+    return str(max(1, (os.cpu_count() or 2) - 1))
+
+
+def session_options(settings: Mapping[str, str]) -> str:
+    """As PGOPTIONS; the database may say otherwise, and notices are not wanted."""
+    always = {"client_min_messages": "warning", "role": "none", "default_transaction_read_only": "off"}
+    return " ".join(f"-c {name}={value}" for name, value in {**settings, **always}.items())
+
+
 @dataclass(slots=True, kw_only=True)
 class Dump:
-    """A dump in the box, and what it speaks of. `kept_locale` is False where its locale is not to be had here."""
+    """A dump in the box, and what it speaks of. `kept_locale` is False where its locale is not to be had here.
+
+    `options` are the settings of the sessions that restore it.
+    """
 
     path: Path
     kind: BackupKind
@@ -40,6 +61,7 @@ class Dump:
     deadline: Deadline
     spoken: Spoken = field(default_factory=Spoken)
     kept_locale: bool = True
+    options: str = field(default_factory=building_options)
 
     @property
     def brings_database(self) -> bool:
@@ -54,7 +76,7 @@ class Dump:
             require_last(self.path, LAST_LINE, "pg_dump")
             self.spoken = spoken(lines_of(self.path, self.deadline))
         else:
-            script = self._archived(["--create", "--schema-only", "--file=-"])
+            script = self.archived(["--create", "--schema-only", "--file=-"])
             self.spoken = spoken(script.stdout.splitlines())
         major, here = self.spoken.major, self.server.box.binaries
         if major is not None and major > here.major:
@@ -113,14 +135,14 @@ class Dump:
                 f"--section={section}",
                 *(["--create"] if first else []),
             ]
-            self._archived([*arguments, f"--dbname={make_conninfo(dbname=into)}"])
+            self.archived([*arguments, f"--dbname={make_conninfo(dbname=into)}"])
 
     def _by_psql(self, database: str) -> None:
         creates = self.spoken.database is not None
         if creates and not self.kept_locale:
             self._rewrite_locale(database)
         into = MAINTENANCE if creates else database
-        by_psql(self.server, self.path, database=into, options=building_options(), deadline=self.deadline)
+        by_psql(self.server, self.path, database=into, options=self.options, deadline=self.deadline)
 
     def _rewrite_locale(self, database: str) -> None:
         """In the copy alone: the database is made with a locale that is here, before anything is in it."""
@@ -135,10 +157,10 @@ class Dump:
                 target.write(line)
         self.path = self.server.box.own(changed)
 
-    def _archived(self, arguments: list[str]) -> ToolResult:
+    def archived(self, arguments: list[str]) -> ToolResult:
         """pg_restore on the archive. Raises RestoreFailed; NotMeasurable where this build cannot read it."""
         result = self.server.client(
-            "pg_restore", [*arguments, str(self.path)], database=MAINTENANCE, options=building_options(),
+            "pg_restore", [*arguments, str(self.path)], database=MAINTENANCE, options=self.options,
             deadline=self.deadline,
         )  # fmt: skip
         see(self.server, "pg_restore", result)
@@ -193,14 +215,3 @@ def require_whole_archive(path: Path) -> None:
         padding = file.read(TAR_END_BYTES + TAR_BLOCK_BYTES)
     if len(padding) < TAR_END_BYTES or padding.strip(b"\0"):
         raise RestoreFailed("the archive is cut: its end is not there")
-
-
-def building_options() -> str:
-    """Settings of the restoring session: memory and workers for index builds; notices are not wanted."""
-    host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    memory = int(max(LEAST_MEMORY_MIB, min(host * MEMORY_SHARE / MIB, MOST_MEMORY_MIB)))
-    workers = max(1, (os.cpu_count() or 2) - 1)
-    return (
-        f"-c maintenance_work_mem={memory}MB -c max_parallel_maintenance_workers={workers}"
-        " -c client_min_messages=warning -c role=none -c default_transaction_read_only=off"  # the database may say else
-    )

@@ -22,7 +22,8 @@ LET_IN = f"CREATE ROLE {SUPERUSER} SUPERUSER LOGIN;"
 MAINTENANCE = "template1"  # `postgres` is dropped: a backup may bring its own
 PORT = 5432  # of the socket's name; nothing listens on a network
 START_SECONDS = 120.0
-SOCKET_IN_PLACE = "local all all trust\n"  # who reaches the socket has reached the folder, which is private
+# Who reaches the socket has reached the folder, which is private.
+SOCKET_IN_PLACE = "local all all trust\nlocal replication all trust\n"
 SINCE_IN_PLACE = 15  # tablespaces inside the data directory; and archiving by libraries
 SINCE_EVENT_TRIGGERS_CAN_BE_OFF = 17  # they fire for what we create, and since then for logins
 SETS_IN_INITDB = 16
@@ -51,16 +52,21 @@ FIXED = {
 
 
 class BoxedPostgres(SqlServer):
-    """A server whose data are the box's folder `data`: made empty here, or put there before."""
+    """A server whose data are a folder of the box: made empty here, or put there before.
 
-    def __init__(self, box: Box) -> None:
+    Only one runs at a time in a box. `settings` are its own beside what must not be changed.
+    """
+
+    def __init__(self, box: Box, folder: str = "data", settings: Mapping[str, str] | None = None) -> None:
         super().__init__(
             name="restored", port=PORT, database=MAINTENANCE, group=Group(),
             roles={Role.ADMIN: Credential(name=SUPERUSER, password="")},
         )  # fmt: skip
         self.host = str(box.folder)
         self.box = box
-        self.data = box.folder / "data"
+        self.data = box.folder / folder
+        self.settings = dict(settings or {})
+        self._log = f"server-{folder}"
         self._child: Child | None = None
 
     def dsn(self, role: Role = Role.ADMIN, *, database: str | None = None) -> str:
@@ -68,6 +74,11 @@ class BoxedPostgres(SqlServer):
         quiet = ("event_triggers=off",) if self.box.binaries.major >= SINCE_EVENT_TRIGGERS_CAN_BE_OFF else ()
         options = " ".join(f"-c {one}" for one in (*OURS, *quiet))
         return make_conninfo(super().dsn(role, database=database), options=options, client_encoding="UTF8")
+
+    def execute(self, statement: str) -> None:
+        """As others', in the one database that is always there: `postgres` may have been dropped."""
+        with session(self.dsn(), timeout_seconds=10) as connection:
+            connection.execute(statement.encode())
 
     def pids(self) -> tuple[int, ...]:
         """The process that contains it."""
@@ -92,7 +103,7 @@ class BoxedPostgres(SqlServer):
     def alone(self, statement: str, deadline: Deadline) -> ToolResult:
         """Run one statement in a server without clients: it recovers first, and needs no role to let us in."""
         script = self.box.folder / "statement"
-        self._put(script, statement + "\n")
+        self.put(script, statement + "\n")
         return self.box.tool(
             "postgres",
             ["--single", "-D", str(self.data), *self._settings(), MAINTENANCE],
@@ -103,7 +114,7 @@ class BoxedPostgres(SqlServer):
     def start(self, deadline: Deadline) -> None:
         """Start; returns when SQL is answered, and it is proven that nothing leaves it. Raises StackError."""
         command = [self.box.binaries.program("postgres"), "-D", str(self.data), *self._settings()]
-        self._child = child = self.box.spawn("server", command)
+        self._child = child = self.box.spawn(self._log, command)
 
         def answers_or_ended() -> bool:
             if not child.running():
@@ -117,6 +128,13 @@ class BoxedPostgres(SqlServer):
             raise StackError(f"PostgreSQL does not answer: {error}; {complaint(self.log_tail())}") from error
         self.prove_quiet()
 
+    def kill(self) -> None:
+        """End it at once, as a crash would: what a checkpoint or the WAL holds is there when it starts again."""
+        self.box.empty()
+        self._child = None
+        for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):  # the next one would take its process id for alive
+            (self.box.folder / name).unlink(missing_ok=True)
+
     def prove_quiet(self) -> None:
         """Raise HarnessError unless it archives nothing and listens on no network."""
         with session(self.dsn(), timeout_seconds=10) as connection:
@@ -127,7 +145,7 @@ class BoxedPostgres(SqlServer):
 
     def log_tail(self, lines: int = 40) -> str:
         """The end of its log."""
-        return "\n".join(self.box.log_of("server").splitlines()[-lines:])
+        return "\n".join(self.box.log_of(self._log).splitlines()[-lines:])
 
     def client(
         self, name: str, arguments: Sequence[str], *, database: str, options: str, deadline: Deadline
@@ -146,18 +164,18 @@ class BoxedPostgres(SqlServer):
     def _settings(self) -> list[str]:
         """Everything that a configuration would say: those of the backup are not read."""
         for name, text in {"server.conf": "", "hba.conf": SOCKET_IN_PLACE, "ident.conf": ""}.items():
-            self._put(self.box.folder / name, text)
+            self.put(self.box.folder / name, text)
         where = {
             "config_file": "server.conf", "hba_file": "hba.conf", "ident_file": "ident.conf",
             "unix_socket_directories": "",
         }  # fmt: skip
         files = {name: str(self.box.folder / file) if file else str(self.box.folder) for name, file in where.items()}
-        settings: Mapping[str, str] = {**FIXED, **files}
+        settings: Mapping[str, str] = {**self.settings, **FIXED, **files}
         if self.box.binaries.major >= SINCE_IN_PLACE:
             settings = {**settings, "archive_library": "", "allow_in_place_tablespaces": "on"}
         return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
 
-    def _put(self, path: Path, text: str) -> None:
+    def put(self, path: Path, text: str) -> None:
         """Make a file once, and follow nothing: what runs in the box may have put a link there."""
         try:
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
