@@ -39,6 +39,11 @@ def gonogo(*arguments: str | Path, environment: Mapping[str, str] | None = None)
     return Ended(code=process.returncode, out=out, err=err, seconds=time.monotonic() - began)
 
 
+def _as_installed() -> dict[str, str]:
+    """The environment, but Python keeps what it has compiled, as on a user's machine: else each start compiles all."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def starting(
     *arguments: str | Path, environment: Mapping[str, str] | None = None, folder: Path | None = None
@@ -46,7 +51,7 @@ def starting(
     """Start, in a folder, and go on. On exit, also by Ctrl-C, it was asked to end and is gone."""
     with subprocess.Popen(
         command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, **(environment or {})}, cwd=folder,
+        env={**_as_installed(), **(environment or {})}, cwd=folder,
     ) as process:  # fmt: skip
         try:
             yield process

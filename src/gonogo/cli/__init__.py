@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from pathlib import Path
 
@@ -14,6 +15,8 @@ Exit codes: 0 GO (or PARTIAL) · 1 NO-GO · 2 usage or wrong YAML · 3 HOLD, som
 failed or a fault is unhealed. Start with `gonogo demo`, or `gonogo list` to see what can be verified."""
 
 
+OBJECTS_BETWEEN_COLLECTIONS = 100_000  # Python's 700 are for long lives: imports alone make hundreds of thousands
+gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 

@@ -45,24 +45,10 @@ class Registry(Generic[T]):
             close = difflib.get_close_matches(name, sources, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise UsageError(f"unknown {self.kind} {name!r}{hint} (known: {', '.join(sorted(sources))})")
-        source = sources[name]
-        try:
-            found: Any = source.load() if source else getattr(self._module(name), self.attribute)
-        except (ImportError, AttributeError) as error:
-            raise HarnessError(f"{self.kind} {name!r} cannot be loaded: {error}") from error
-        if not isinstance(found, self.protocol):
-            missing = sorted(set(dir(self.protocol)) - set(dir(found)))
-            raise HarnessError(f"{self.kind} {name!r} lacks {', '.join(missing)}")
-        return cast("T", found)
-
-    def _module(self, name: str) -> Any:
-        return importlib.import_module(f"{self.package}.{name}")
+        return cast("T", _imported(self, name, sources[name]))
 
     def _sources(self) -> dict[str, EntryPoint | None]:
-        found: dict[str, EntryPoint | None] = {}
-        for entry in files(self.package).iterdir():
-            if entry.name.endswith(".py") and not entry.name.startswith("_"):
-                found[entry.name.removesuffix(".py")] = None
+        found: dict[str, EntryPoint | None] = dict.fromkeys(_modules(self.package))
         for point in plugin_entry_points():
             kind, _, name = point.name.partition(":")
             if kind != self.kind:
@@ -71,3 +57,28 @@ class Registry(Generic[T]):
                 raise HarnessError(f"{self.kind} {name!r} is defined twice: again by {point.value}")
             found[name] = point
         return found
+
+
+@cache
+def _imported(registry: Registry[Any], name: str, plugin: EntryPoint | None) -> Any:
+    """One extension, imported and seen to have what its protocol asks for, once."""
+    kind = registry.kind
+    try:
+        found = plugin.load() if plugin else _attribute(registry, name)
+    except (ImportError, AttributeError) as error:
+        raise HarnessError(f"{kind} {name!r} cannot be loaded: {error}") from error
+    if not isinstance(found, registry.protocol):
+        missing = sorted(set(dir(registry.protocol)) - set(dir(found)))
+        raise HarnessError(f"{kind} {name!r} lacks {', '.join(missing)}")
+    return found
+
+
+def _attribute(registry: Registry[Any], name: str) -> Any:
+    return getattr(importlib.import_module(f"{registry.package}.{name}"), registry.attribute)
+
+
+@cache
+def _modules(package: str) -> tuple[str, ...]:
+    """The public modules of a package, from its files: none is imported."""
+    names = (entry.name for entry in files(package).iterdir())
+    return tuple(name.removesuffix(".py") for name in names if name.endswith(".py") and not name.startswith("_"))
