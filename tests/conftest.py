@@ -1,4 +1,4 @@
-"""What all tests share: a state folder of their own, so that no test sees or touches a run of its user."""
+"""What all tests share: a state folder and a history of their own: no test sees or touches a run of its user."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch = pytest.MonkeyPatch()
     patch.setenv("GONOGO_STATE", str(tmp_path_factory.mktemp("state")))
+    patch.setenv("GONOGO_HISTORY", str(tmp_path_factory.mktemp("history") / "history.sqlite"))
     for name in ("GONOGO_STACK", "GONOGO_SUITE", "GONOGO_POLICY", "GONOGO_RUNTIME", "GONOGO_OUT", "GITHUB_ACTIONS"):
         patch.delenv(name, raising=False)
     yield

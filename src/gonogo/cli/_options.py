@@ -53,6 +53,16 @@ WHAT = (
     option("--skip", multiple=True, metavar="ID", help="Leave these out: the verdict becomes HOLD."),
     option("--max-duration", type=Duration(), default=None, help="Leave out the last verifications beyond this: HOLD."),
 )
+HISTORY = (
+    option(
+        "--history",
+        type=click.Path(path_type=Path, dir_okay=False),
+        default="reports/history.sqlite",
+        show_default=True,
+        help="Where the outcome is added for `gonogo history` and --require-drill.",
+    ),
+    click.option("--no-history", is_flag=True, help="Add nothing to it."),
+)
 HOW = (
     option(
         "--runtime",

@@ -30,6 +30,9 @@ DEFAULTS: dict[str, Any] = {
     "fail_on": "hold",
     "advisory": False,
     "allow_destructive": False,
+    "history": None,
+    "no_history": True,
+    "require_recent": {},
 }
 
 
@@ -44,15 +47,26 @@ def run_and_report(*, kinds: Sequence[Kind] = (), identifiers: Sequence[str] = (
     )
     with progress:
         result = run(chosen, Observer(event=progress.event, progress=progress.message))
-    reported_and_ended(result, progress, fail_on=given["fail_on"], advisory=given["advisory"], as_json=given["as_json"])
+    reported_and_ended(
+        result,
+        progress,
+        fail_on=given["fail_on"],
+        advisory=given["advisory"],
+        as_json=given["as_json"],
+        history=chosen.history,
+    )
 
 
-def reported_and_ended(result: Result, progress: Progress, *, fail_on: str, advisory: bool, as_json: bool) -> None:
-    """Write the reports of a finished run, print its end, exit with the code that it earned."""
+def reported_and_ended(
+    result: Result, progress: Progress, *, fail_on: str, advisory: bool, as_json: bool, history: Path | None = None
+) -> None:
+    """Write the reports of a finished run, remember it, print its end, exit with the code that it earned."""
     from gonogo.reports import write_all
 
     record = result.judgement.to_json()
     write_all(record, result.path)
+    if history is not None:
+        remember(record, history)
     if as_json:
         click.echo((result.path / "run.json").read_bytes(), nl=False)
     else:
@@ -62,6 +76,18 @@ def reported_and_ended(result: Result, progress: Progress, *, fail_on: str, advi
         option = "--advisory" if advisory else "--fail-on no-go"
         click.echo(f"gonogo: exit code {code} instead of {int(result.exit_code)}, because of {option}", err=True)
     sys.exit(code)
+
+
+def remember(record: dict[str, Any], history: Path) -> None:
+    """Add a run to the history. Where that fails the verdict stays what it is, and people are told."""
+    from gonogo.core.errors import UsageError
+    from gonogo.rundir.history import History
+
+    try:
+        History(history).append(record)
+    except (OSError, UsageError) as error:
+        reason = getattr(error, "strerror", None) or error
+        click.echo(f"gonogo: this run is not in the history {history}: {reason}", err=True)
 
 
 def run_options(*, kinds: Sequence[Kind], identifiers: Sequence[str], command: str, **given: Any) -> Any:
@@ -82,6 +108,8 @@ def run_options(*, kinds: Sequence[Kind], identifiers: Sequence[str], command: s
         keep_up=given["keep_up"],
         command=command,
         allow_destructive=given["allow_destructive"],
+        require_recent=given.get("require_recent", {}),
+        history=None if given["no_history"] else given["history"],
     )
 
 

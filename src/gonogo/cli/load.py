@@ -6,14 +6,14 @@ from typing import Any
 
 import click
 
-from gonogo.cli._options import HOW, OUTPUT, WHAT, options, reported
+from gonogo.cli._options import HISTORY, HOW, OUTPUT, WHAT, options, reported
 from gonogo.cli._run import content_id, run_and_report
 from gonogo.core.outcome import Kind
 
 
 @click.command()
 @click.argument("ids", nargs=-1)
-@options(WHAT, HOW, OUTPUT)
+@options(WHAT, HOW, HISTORY, OUTPUT)
 @reported
 def command(ids: tuple[str, ...], **given: Any) -> None:
     """Run load profiles only.

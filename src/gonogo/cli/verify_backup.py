@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gonogo.cli._options import FOLDER, OUTPUT, Duration, option, options, reported
+from gonogo.cli._options import FOLDER, HISTORY, OUTPUT, Duration, option, options, reported
 from gonogo.cli._run import reported_and_ended
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.outcome import ExitCode
@@ -78,7 +78,7 @@ ASKED = (
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@options(ASKED, OUTPUT)
+@options(ASKED, HISTORY, OUTPUT)
 @reported
 def command(path: Path, **given: Any) -> None:
     """Restore a backup that somebody else made, in a box, and say whether it is sound. No stack file.
@@ -120,4 +120,11 @@ def command(path: Path, **given: Any) -> None:
     except NotMeasurable as error:  # of the reference: nothing was started
         click.echo(f"gonogo: {error}", err=True)
         sys.exit(ExitCode.HOLD)
-    reported_and_ended(result, progress, fail_on="hold", advisory=given["advisory"], as_json=given["as_json"])
+    reported_and_ended(
+        result,
+        progress,
+        fail_on="hold",
+        advisory=given["advisory"],
+        as_json=given["as_json"],
+        history=None if given["no_history"] else given["history"],
+    )

@@ -94,6 +94,7 @@ class ResolvedPolicy:
     require: tuple[str, ...] = ()
     max_age_s: float | None = None
     limits: dict[str, tuple[str, str]] = field(default_factory=dict)  # objective → (matcher, limit as written)
+    require_recent: dict[str, float] = field(default_factory=dict)  # id → seconds within which it must have passed
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> ResolvedPolicy:
@@ -106,6 +107,17 @@ class ResolvedPolicy:
             "require": tuple(record["require"]),
         }
         return cls(**{**record, **typed})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What one verification came to in an earlier run. `at`: when that run ended, ISO, UTC."""
+
+    run_id: str
+    at: str
+    runtime: str
+    outcome: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +135,8 @@ class JudgingContext:
     command: str
     tool: dict[str, str]
     commit: str | None = None
+    past: dict[str, Past | None] = field(default_factory=dict)  # last runs of what must have been run lately
+    history: str = ""  # where they were looked for, or why they could not be
 
     def to_json(self) -> dict[str, Any]:
         """As stored in judging.json."""
@@ -131,7 +145,8 @@ class JudgingContext:
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> JudgingContext:
         """The reverse of `to_json`."""
-        return cls(**{**record, "policy": ResolvedPolicy.from_json(record["policy"])})
+        past = {name: Past(**one) if one else None for name, one in record.get("past", {}).items()}
+        return cls(**{**record, "policy": ResolvedPolicy.from_json(record["policy"]), "past": past})
 
 
 def _tuple(value: Any) -> Any:

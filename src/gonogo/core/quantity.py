@@ -85,8 +85,8 @@ def same_unit(*quantities: Quantity) -> bool:
 def format_seconds(seconds: float) -> str:
     """Seconds for people.
 
-    >>> [format_seconds(s) for s in (0, 0.0004, 0.0123, 1.5, 75, 7200)]
-    ['0 s', '0.4 ms', '12.3 ms', '1.50 s', '1 min 15 s', '2 h 0 min']
+    >>> [format_seconds(s) for s in (0, 0.0004, 0.0123, 1.5, 75, 7200, 604_800)]
+    ['0 s', '0.4 ms', '12.3 ms', '1.50 s', '1 min 15 s', '2 h 0 min', '7 d 0 h']
     """
     if seconds == 0:
         return "0 s"
@@ -97,7 +97,9 @@ def format_seconds(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
 
 
 def format_bytes(size_bytes: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -46,6 +47,8 @@ class RunOptions:
     sql_defect: DefectSpec | None = None  # statements that break the started stack before it is looked at
     artefact_defect: str | None = None
     application_source: Path | None = None
+    require_recent: Mapping[str, float] = field(default_factory=dict)  # id → seconds, beside the policy's
+    history: Path | None = None  # where earlier runs are looked up; None: nowhere
     allow_destructive: bool = False  # external: what the stack file calls disposable may be written to and broken
 
 
@@ -95,7 +98,20 @@ def read_inputs(options: RunOptions) -> Inputs:
         raise SpecError(problems)
     policies = _inherited(options.policy or results["suite"].policy, options.content)
     check_limits(policies, results["verifications"])
-    return Inputs(options=options, policy=_merged(policies), **results)
+    policy = _with_recent(_merged(policies), options, list(results["verifications"]))
+    return Inputs(options=options, policy=policy, **results)
+
+
+def _with_recent(policy: PolicySpec, options: RunOptions, identifiers: Sequence[str]) -> PolicySpec:
+    """The policy with what the command line wants to have passed lately. Raises UsageError for what nobody knows."""
+    wanted = {**policy.require_recent, **options.require_recent}
+    for name in wanted:
+        if name not in identifiers:
+            source = "--require-drill" if name in options.require_recent else f"policy {policy.policy}: require_recent"
+            close = difflib.get_close_matches(name, identifiers, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else "; `gonogo list` shows all"
+            raise UsageError(f"{source} {name!r} names no verification{hint}")
+    return policy.model_copy(update={"require_recent": wanted})
 
 
 def load_stack(options: RunOptions) -> Loaded[StackSpec]:
@@ -180,6 +196,7 @@ def resolve_policy(policy: PolicySpec) -> ResolvedPolicy:
         waivers=waivers,
         require=policy.require,
         max_age_s=policy.max_age,
+        require_recent=dict(policy.require_recent),
         limits={name: (one.matcher, str(getattr(one, one.matcher))) for name, one in policy.limits.items()},
     )
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from gonogo import __version__
 from gonogo.core.deadline import Deadline, Interruption
-from gonogo.core.errors import GonogoError, Interrupted, MissingCapability, UnsupportedStack
+from gonogo.core.errors import GonogoError, Interrupted, MissingCapability, UnsupportedStack, UsageError
 from gonogo.core.event import (
     Event,
     HarnessFailed,
@@ -32,7 +32,7 @@ from gonogo.core.event import (
 )
 from gonogo.core.facts import Facts
 from gonogo.core.outcome import ExitCode, Kind
-from gonogo.core.plan import JudgingContext, Plan
+from gonogo.core.plan import JudgingContext, Past, Plan, ResolvedPolicy
 from gonogo.engine.cpu import CpuMeter
 from gonogo.engine.discover import discover
 from gonogo.engine.execute import Executor
@@ -45,6 +45,7 @@ from gonogo.judge.judgement import Judgement
 from gonogo.judge.run import judge, judgement_bytes
 from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, RUN, RunDirectory
 from gonogo.rundir.files import write_atomically
+from gonogo.rundir.history import History
 from gonogo.rundir.state import RunIdentity, RunState, boot_id, scratch_root
 from gonogo.stacks.interfaces import HttpService, PostgresServer, Stack, StackRequest
 
@@ -266,20 +267,40 @@ def _service_pids(stack: Stack) -> list[int]:
 
 
 def _judging_context(inputs: Inputs, run_id: str, *, runtime: str, facts: Facts | None = None) -> JudgingContext:
-    policy = resolve_policy(inputs.policy)
+    policy, partial = resolve_policy(inputs.policy), partial_reason(inputs)
+    if partial:  # a part is never a GO: nobody looks for what the whole would have to show
+        policy = replace(policy, require=(), require_recent={})
+    past, history = _past(inputs, policy, runtime)
     return JudgingContext(
         run_id=run_id,
         as_of=datetime.now(UTC).isoformat(timespec="seconds"),
-        policy=replace(policy, require=() if partial_reason(inputs) else policy.require),
+        policy=policy,
         suite=inputs.suite.suite,
-        partial=partial_reason(inputs),
+        partial=partial,
         stack_name=inputs.stack.spec.stack,
         runtime=runtime,
         stack_fingerprint=stack_fingerprint(inputs, facts),
         command=inputs.options.command,
         tool=tool(),
         commit=_commit(inputs),
+        past=past,
+        history=history,
     )
+
+
+def _past(inputs: Inputs, policy: ResolvedPolicy, runtime: str) -> tuple[dict[str, Past | None], str]:
+    """The last runs of what must have passed lately, and where they were looked for."""
+    if not policy.require_recent:
+        return {}, ""
+    if inputs.options.history is None:
+        return {}, "no history was kept"
+    history = History(inputs.options.history)
+    stack = inputs.stack.spec.stack
+    try:
+        found = {one: history.newest(one, stack=stack, runtime=runtime) for one in policy.require_recent}
+    except (OSError, UsageError) as error:
+        return {}, f"the history cannot be read: {error}"
+    return found, f"{history.path} holds no run of it on the stack {stack}"
 
 
 def partial_reason(inputs: Inputs) -> str | None:

@@ -15,6 +15,7 @@ from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.judge.findings import judge_item, sort_events
 from gonogo.judge.judgement import Judgement, NotProven, StackSummary
 from gonogo.judge.limits import relimited
+from gonogo.judge.recent import overdue, recent_until
 from gonogo.judge.scorecard import area_scores, overall_coverage, overall_score
 from gonogo.judge.verdict import rule
 from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, Logged, read_events, read_json
@@ -41,7 +42,14 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
     errors = _harness_errors(events, planned=plan_json is not None)
     stale_after = datetime.fromisoformat(context.as_of) + timedelta(seconds=used.max_age_s or DEFAULT_VALIDITY_S)
     stopped = _stopped(events) or _too_old(instant, stale_after)
-    ruling = rule(findings, used, partial=context.partial, stopped=stopped, broken=(*unhealed, *errors))
+    ruling = rule(
+        findings,
+        used,
+        partial=context.partial,
+        stopped=stopped,
+        broken=(*unhealed, *errors),
+        overdue=() if context.partial else overdue(findings, used, context, instant),
+    )
     whole = context.partial is None
     areas = area_scores(findings, used.areas if whole else {})
     finished = next((one for one in reversed(events) if isinstance(one.event, RunFinished)), None)
@@ -62,7 +70,7 @@ def judge(path: Path, *, as_of: datetime | None = None, policy: ResolvedPolicy |
         verdict=ruling.verdict,
         exit_code=int(ruling.exit_code),
         headline=ruling.headline,
-        valid_until=_valid_until(ruling.verdict, stale_after, findings),
+        valid_until=_valid_until(ruling.verdict, [stale_after, *recent_until(findings, used, context)], findings),
         interrupted=_interrupted(events),
         unhealed=unhealed,
         harness_errors=errors,
@@ -140,12 +148,12 @@ def _too_old(as_of: datetime, stale_after: datetime) -> str | None:
     return f"the evidence is too old: it counted until {stale_after.isoformat()}" if as_of > stale_after else None
 
 
-def _valid_until(verdict: Verdict, until: datetime, findings: Sequence[Finding]) -> str | None:
+def _valid_until(verdict: Verdict, until: Sequence[datetime], findings: Sequence[Finding]) -> str | None:
     """A GO holds until its evidence is too old or a waiver it rests on ends."""
     if verdict is not Verdict.GO:
         return None
     ends = [datetime.fromisoformat(f"{one.waiver.expires}T23:59:59+00:00") for one in findings if one.waiver]
-    return min([until, *ends]).isoformat(timespec="seconds")
+    return min([*until, *ends]).isoformat(timespec="seconds")
 
 
 def _judgement_of_nothing(path: Path, events: Sequence[Logged]) -> Judgement:

@@ -31,24 +31,27 @@ def rule(
     partial: str | None,
     stopped: str | None,
     broken: Sequence[str],
+    overdue: Sequence[NotProven] = (),
 ) -> Ruling:
     """Apply the gates.
 
-    `stopped` says why the run did not get to its end; `broken` holds unhealed faults and failures of gonogo (exit 4).
+    `stopped` says why the run did not get to its end; `broken` holds unhealed faults and failures of gonogo (exit 4);
+    `overdue` what should have passed lately.
     """
     gating = [finding for finding in findings if finding.gating]
     blockers = tuple(one.id for one in gating if one.outcome is Outcome.FAIL and one.waiver is None)
     holds = (*(one.id for one in gating if _holds(one, policy)), *_absent(findings, policy, partial))
+    holds = tuple(dict.fromkeys((*holds, *(one.id for one in overdue))))
     unproven = not any(one.outcome is Outcome.PASS for one in gating) and not blockers
     verdict = _verdict(blockers, bool(holds or unproven or stopped or broken), partial)
     return Ruling(
         verdict=verdict,
         exit_code=_exit_code(verdict, broken),
-        headline=_headline(findings, blockers, holds, [*broken, *([stopped] if stopped else [])]),
+        headline=_headline(findings, blockers, holds, [*broken, *([stopped] if stopped else [])], overdue),
         blockers=blockers,
         unknowns=tuple(one.id for one in findings if one.outcome is Outcome.UNKNOWN),
         holds=holds,
-        not_proven=_not_proven(findings, policy, partial),
+        not_proven=(*_not_proven(findings, policy, partial), *overdue),
     )
 
 
@@ -114,17 +117,22 @@ def _not_proven(findings: Sequence[Finding], policy: ResolvedPolicy, partial: st
 
 
 def _headline(
-    findings: Sequence[Finding], blockers: Sequence[str], holds: Sequence[str], stopped: Sequence[str]
+    findings: Sequence[Finding],
+    blockers: Sequence[str],
+    holds: Sequence[str],
+    stopped: Sequence[str],
+    overdue: Sequence[NotProven],
 ) -> str:
     """The first of: what fails, what stopped the run, what is not proven."""
     by_id = {finding.id: finding for finding in findings}
+    reasons = {**{one.id: one.reason for one in findings}, **{one.id: one.reason for one in overdue}}
     if blockers:
         first = by_id[blockers[0]]
         return f"{first.id} fails: {first.reason}{_and_more(blockers)}"
     if stopped:
         return stopped[0]
     if holds:
-        reason = by_id[holds[0]].reason if holds[0] in by_id else "required by the policy, absent from the suite"
+        reason = reasons.get(holds[0], "required by the policy, absent from the suite")
         return f"{holds[0]} is not proven: {reason}{_and_more(holds)}"
     passed = sum(finding.outcome is Outcome.PASS for finding in findings)
     told = "1 verification passes" if passed == 1 else f"{passed} verifications pass"

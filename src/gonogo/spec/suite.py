@@ -60,6 +60,7 @@ class PolicySpec(Spec):
     extends: str | None = None
     gates: GatesSpec | None = None
     require: tuple[str, ...] = ()
+    require_recent: dict[str, Seconds] = Field(default_factory=dict)  # id -> within which time it must have passed
     max_age: Seconds | None = None
     accept_unsupported: dict[str, str] = Field(default_factory=dict)
     limits: dict[str, ExpectationSpec] = Field(default_factory=dict)
