@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -47,7 +48,8 @@ def traces_of(root: int) -> Traces:
 
 def shared_files() -> frozenset[str]:
     """Files of /dev/shm that no process has mapped."""
-    names = {str(path) for path in Path("/dev/shm").rglob("*") if path.is_file()}
+    paths = (Path(folder, name) for folder, _, names in os.walk("/dev/shm") for name in names)  # others remove theirs
+    names = {str(path) for path in paths if path.is_file()}
     for pid in _pids() if names else []:
         with suppress(OSError):
             maps = (PROC / pid / "maps").read_text()
