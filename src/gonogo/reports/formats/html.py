@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -71,10 +72,25 @@ class Group:
 def render(run: dict[str, Any]) -> str:
     """The page. Everything from the run is escaped; style and script are admitted by their digest alone."""
     judgement = read_run(run)
-    folder = shipped_content() / "reports" / "templates"
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.loader = FileSystemLoader(folder)
-    environment.filters |= {
+    css, js = (text_of(name) for name in ("report.css", "report.js"))
+    page = environment().get_template("report.html.j2")
+    return page.render(css=css, js=js, csp=page_policy(css, js), **_content(judgement))
+
+
+def text_of(name: str) -> str:
+    """A style or script beside the templates."""
+    return (_templates() / name).read_text()
+
+
+def _templates() -> Path:
+    return shipped_content() / "reports" / "templates"
+
+
+def environment() -> Environment:
+    """What renders a page: everything is escaped, a name that is not there is an error."""
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.loader = FileSystemLoader(_templates())
+    made.filters |= {
         "markup": Markup,
         "breakable": breakable,
         "limited": limited,
@@ -82,7 +98,7 @@ def render(run: dict[str, Any]) -> str:
         "evidence": evidence_link,
         "urlencode": quote,
     }
-    environment.globals |= {
+    made.globals |= {
         "words": view.words,
         "gloss": view.gloss,
         "instant": view.instant,
@@ -98,9 +114,7 @@ def render(run: dict[str, Any]) -> str:
         "MEANING": view.MEANING,
         "NEVER_DECIDES": view.SCORE_NEVER_DECIDES,
     }
-    css, js = ((folder / name).read_text() for name in ("report.css", "report.js"))
-    page = environment.get_template("report.html.j2")
-    return page.render(css=css, js=js, csp=_policy(css, js), **_content(judgement))
+    return made
 
 
 def state(finding: Finding) -> str:
@@ -141,13 +155,14 @@ def evidence_link(path: str) -> str:
     return f"./{quote(path)}"
 
 
-def _policy(css: str, js: str) -> str:
+def page_policy(css: str, js: str | None = None) -> str:
     """The content security policy: nothing from anywhere, and of our own only what has these digests."""
-    style, script = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (css, js))
-    return (
-        f"default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    script = f"script-src '{_digest(js)}'; " if js is not None else ""
+    return f"default-src 'none'; style-src '{_digest(css)}'; {script}img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _digest(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
 def _content(judgement: Judgement) -> dict[str, Any]:
