@@ -7,8 +7,10 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from benchmarks import _report
+from benchmarks._findings import Why, differences
 from benchmarks._leftovers import before, left, traces_of
 from benchmarks._result import Claim, Result, decided
 
@@ -49,6 +51,34 @@ def test_a_missed_time_proves_nothing_on_a_busy_host_and_a_wrong_verdict_does() 
 
     assert [one.holds for one in decided(Result(claims=claims), 0.5).claims] == [None, True, False]
     assert [one.holds for one in decided(Result(claims=claims), 0.05).claims] == [False, True, False]
+
+
+def _finding(name: str, outcome: str, skip: str | None = None, reason: str = "", expected: str = "PASS") -> Any:
+    expectations = [
+        {"observation": "rows", "matcher": matcher, "outcome": word, "reason": reason}
+        for matcher, word in (("equals", "PASS"), ("at_most", expected), ("at_most", "PASS"))
+    ]
+    return {"id": name, "outcome": outcome, "skip": skip, "reason": reason, "expectations": expectations}
+
+
+def test_what_two_runs_found_differently_is_explained_or_not() -> None:
+    left = [
+        _finding("same", "PASS"), _finding("other", "PASS"), _finding("lacking", "PASS"), _finding("slow", "PASS"),
+        _finding("within", "PASS"), _finding("here", "PASS"),
+    ]  # fmt: skip
+    right = [
+        _finding("same", "PASS"), _finding("other", "FAIL"), _finding("lacking", "SKIPPED", "unsupported"),
+        _finding("slow", "UNKNOWN", reason="others kept 60 % busy"), _finding("within", "PASS", expected="SKIPPED"),
+    ]  # fmt: skip
+    found = differences({"findings": left}, {"findings": right})
+
+    assert [(one.id, one.left, one.right, one.why) for one in found] == [
+        ("here", "PASS", "is not in this run", Why.NOTHING),
+        ("lacking", "PASS", "unsupported", Why.CAPABILITY),
+        ("other", "PASS", "FAIL", Why.NOTHING),
+        ("slow", "PASS", "UNKNOWN", Why.CONTENTION),
+        ("within rows at_most", "PASS", "SKIPPED", Why.NOTHING),
+    ]
 
 
 def test_what_a_run_leaves_is_seen_on_the_host(tmp_path: Path) -> None:

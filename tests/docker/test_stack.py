@@ -13,6 +13,7 @@ from tests.func.conftest import Running
 from gonogo.core.deadline import Deadline
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import session
+from gonogo.runners.drill import run_drill
 from gonogo.stacks.contract import application_of, questions_of
 from gonogo.stacks.docker.engine import RUN, SERVICE
 from gonogo.stacks.interfaces import Role, ScratchRequest
@@ -38,9 +39,7 @@ def test_known_questions_are_answered(docker_stack: Running) -> None:
 
 
 def test_only_what_the_stack_file_does_not_ask_for_is_missing(docker_stack: Running) -> None:
-    assert set(docker_stack.stack.missing) == {
-        Capability.HOOKS, Capability.PHYSICAL_RESTORE, Capability.LIMIT_DISK,
-    }  # fmt: skip
+    assert set(docker_stack.stack.missing) == {Capability.HOOKS, Capability.LIMIT_DISK}
     assert "no disk:" in docker_stack.stack.missing[Capability.LIMIT_DISK]
 
 
@@ -138,6 +137,20 @@ def test_a_restored_scratch_database_serves_a_scratch_application(docker_stack: 
             assert scalar(target.dsn(), "SELECT count(*) FROM pg_stat_activity WHERE usename = 'rag_app'") != 0
             assert before != 0  # the stack's own application goes on with its own database
     assert not target.is_running()
+
+
+def test_a_server_recovers_from_a_base_backup_and_received_wal(docker_stack: Running, engine: DockerClient) -> None:
+    stack = docker_stack.stack
+    context, kept = docker_stack.context("restore_drills/pitr", seconds=300)
+    run_drill(context, docker_stack.inputs.verifications["restore_drills/pitr"].spec)
+
+    assert (kept.value("restored"), kept.value("unexpected_rows"), kept.value("rows_after_target")) == (True, 0, 0)
+    phases = [one.subject for one in kept.observations if one.name == "phase_seconds"]
+    assert phases[:6] == ["provision", "copy", "verify", "fetch WAL", "into the volume", "WAL replay"]
+    assert scalar(stack.postgres().dsn(), "SELECT count(*) FROM pg_replication_slots") == 0
+    containers = engine.containers.list(all=True, filters={"label": f"{RUN}={docker_stack.run.run_id}"})
+    assert {one.labels[SERVICE] for one in containers} == {"db", "db/replica", "cache", "llm", "app"}
+    assert not list(stack.scratch.glob("restored-*.data"))
 
 
 def test_the_application_restarts_on_its_port_and_keeps_its_log(docker_stack: Running) -> None:

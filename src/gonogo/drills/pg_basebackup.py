@@ -63,7 +63,6 @@ class PgBasebackup:
     ) -> None:
         """Copy or unpack the backup, verified. Raises RestoreFailed."""
         restore_files(context, parameters, artefact.path, data, phases)
-        phases.begin("WAL replay")
 
     def settings(
         self,

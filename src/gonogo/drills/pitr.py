@@ -97,7 +97,6 @@ class Pitr:
         phases.begin("fetch WAL")
         shutil.copytree(artefact.path / WAL, data / ARCHIVE)
         (data / SIGNAL).touch()
-        phases.begin("WAL replay")
 
     def settings(self, parameters: PitrParameters, artefact: Artefact) -> Mapping[str, str]:
         """Of the server that recovers."""

@@ -89,7 +89,9 @@ TABLE: Mapping[Capability, tuple[Support, Support]] = {
 }
 DIFFERENT: Mapping[tuple[Capability, str], Support] = {
     (Capability.PAUSE, "docker"): _where("the engine controls groups of processes"),
-    (Capability.PHYSICAL_RESTORE, "docker"): _no("only the embedded runtime starts a server from a restored folder"),
+    (Capability.PHYSICAL_RESTORE, "docker"): _where(
+        "gonogo started the database's container; not of a Compose project"
+    ),
     (Capability.LIMIT_DISK, "docker"): _where("the service has a tmpfs of a size for its data"),
 }
 

@@ -164,6 +164,7 @@ def _target(drill: Drill) -> Iterator[PostgresServer]:
             name="restored",
             settings=method.settings(drill.parameters, drill.artefact),
             fill=partial(method.fill, context, drill.parameters, drill.artefact, phases=drill.clock),
+            phase=drill.clock.begin,
         )
     with ExitStack() as scratch:
         try:

@@ -167,17 +167,22 @@ class HttpService(Service, Protocol):
         """The whole log so far. Raises MissingCapability where it cannot be read."""
 
 
+REPLAY = "WAL replay"  # the phase in which a server starts from restored files
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScratchRequest:
     """A fresh throw-away PostgreSQL like `source`: same major version, same role names and passwords, no data.
 
     With `fill` it is no empty server: `fill` puts a restored data directory of the source at the path that it is given
-    (which does not exist yet), and the server starts from that. Needs PHYSICAL_RESTORE.
+    (which does not exist yet), and the server starts from that. Needs PHYSICAL_RESTORE. `phase` is told what begins
+    after that: whatever the runtime does to the files, then REPLAY, the server's start.
     """
 
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
     fill: Callable[[Path], None] | None = None
+    phase: Callable[[str], None] = lambda _name: None
 
 
 @runtime_checkable

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -14,9 +15,10 @@ from gonogo.stacks.docker.box import Box, Definition
 from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.disk import DockerDisk
 from gonogo.stacks.docker.images import Image
+from gonogo.stacks.docker.receiver import receiving
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.tools import run_tool
-from gonogo.stacks.docker.volumes import base_backup, be_standby, data_folder
+from gonogo.stacks.docker.volumes import base_backup, be_standby, data_folder, take_in
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
 from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, Credential, Group, SqlServer, complaint
@@ -32,6 +34,7 @@ CONTROL_DATA_CHECKSUMS = 18  # the first major version whose initdb switches the
 # Settings that embedded servers need for their life among other processes of one host.
 NOT_HERE = ("listen_addresses", "unix_socket_directories", "dynamic_shared_memory_type")
 REPLICATION_LINE = f"host replication {cluster.SUPERUSER} all scram-sha-256"
+LET_IN = 'grep -qxF "$1" "$2" || printf "%s\\n" "$1" >>"$2"'
 
 
 class DockerPostgres(SqlServer):
@@ -183,11 +186,22 @@ class DockerPostgres(SqlServer):
 
     def let_standbys_connect(self) -> None:
         """Allow replication from the network: the image allows it from the container itself only."""
-        script = ["sh", "-c", f"echo '{REPLICATION_LINE}' >>\"$1/pg_hba.conf\"", "gonogo", self.pgdata]
+        script = ["sh", "-c", LET_IN, "gonogo", REPLICATION_LINE, f"{self.pgdata}/pg_hba.conf"]
         done = self._box.execute(script, user="postgres", deadline=Deadline.after(CALL_SECONDS))
         if done.exit_code:
             raise StackError(f"{self.name}: pg_hba.conf cannot be written: {done.stderr}")
         self.execute("SELECT pg_reload_conf()")
+
+    def take_in(self, folder: Path, deadline: Deadline) -> None:
+        """Have a restored data directory, which lies on this host, be its data; it was never started."""
+        take_in(self._site, self.image, folder, self.volume, deadline)
+
+    @contextmanager
+    def receive_wal(self, folder: Path) -> Iterator[str]:
+        """Run pg_receivewal in a container of its own, with a slot. Implements WalSending."""
+        self.let_standbys_connect()
+        with receiving(self._site, self.image, self, self.variables(self.alias), folder) as name:
+            yield name
 
     def stop(self, deadline: Deadline) -> None:
         """Shut down cleanly (fast). Raises StackError when it did not end cleanly."""

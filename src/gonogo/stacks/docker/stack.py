@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,7 +12,7 @@ from gonogo.core.errors import MissingCapability, StackError
 from gonogo.stacks.docker.build import run_once
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import HttpService, PostgresServer, ScratchRequest, StackRequest
+from gonogo.stacks.interfaces import REPLAY, HttpService, PostgresServer, ScratchRequest, StackRequest
 from gonogo.stacks.running import RunningStack
 from gonogo.stacks.services import Declared
 from gonogo.stacks.services.http import container_service
@@ -19,9 +20,13 @@ from gonogo.stacks.services.postgres import create_database, references_inside
 from gonogo.stacks.sqlserver import Group, prove_fresh
 from gonogo.stacks.started import Started
 
+MOVING = "into the volume"
+
 
 class DockerStack(RunningStack):
     """Implements Stack. Its references are as this host sees them; services are told what containers see."""
+
+    no_physical_restore = None
 
     def __init__(
         self,
@@ -47,7 +52,7 @@ class DockerStack(RunningStack):
 
     @contextmanager
     def scratch_postgres(self, request: ScratchRequest, deadline: Deadline) -> Iterator[PostgresServer]:
-        """A fresh server of the data service's image in a container of its own."""
+        """A server of the data service's image in a container of its own: fresh, or from what `fill` restores."""
         source = self.postgres()
         assert isinstance(source, DockerPostgres)
         server = DockerPostgres(
@@ -57,12 +62,28 @@ class DockerStack(RunningStack):
             container=source.container, folder=source.stack_folder,
         )  # fmt: skip
         try:
-            server.start(deadline)
-            create_database(server)
-            prove_fresh(server, source)
+            if request.fill is not None:
+                self._filled(server, request, deadline)
+                server.start(deadline)
+            else:
+                server.start(deadline)
+                create_database(server)
+                prove_fresh(server, source)
             yield server
         finally:
             server.discard()
+
+    def _filled(self, server: DockerPostgres, request: ScratchRequest, deadline: Deadline) -> None:
+        """Restored here, where gonogo may look at the files, then moved to where the engine keeps data."""
+        assert request.fill is not None
+        folder = self.scratch / f"{server.name}.data"
+        try:
+            request.fill(folder)
+            request.phase(MOVING)
+            server.take_in(folder, deadline)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        request.phase(REPLAY)
 
     @contextmanager
     def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:

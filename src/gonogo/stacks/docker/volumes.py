@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import StackError
@@ -14,6 +15,7 @@ from gonogo.stacks.local.cluster import quoted
 
 FROM, TO = "/from", "/to"
 ROOT = "0:0"
+OWNER = "postgres"  # of the data, in every image with the official interface
 PGDATA = "/var/lib/postgresql/data"  # of an image that does not say otherwise
 SHOWN = 500
 
@@ -71,6 +73,16 @@ def base_backup(site: DockerSite, image: Image, volume: str, connection: Mapping
         service="basebackup", image=image.id, entrypoint=["pg_basebackup"], user="postgres",
         command=["-D", data, "-X", "stream", "-c", "fast", "-N"],
         mounts={volume: (data, "rw")}, environment=connection,
+    )  # fmt: skip
+    _run(site, definition, deadline)
+
+
+def take_in(site: DockerSite, image: Image, folder: Path, volume: str, deadline: Deadline) -> None:
+    """Fill an empty volume with a data directory of this host, as the server's own user. Raises StackError."""
+    script = f"cp -a {FROM}/. {TO}/ && chown -R {OWNER}:{OWNER} {TO} && chmod 0700 {TO}"
+    definition = Definition(
+        service="restored", image=image.id, entrypoint=["sh"], command=["-c", script], user=ROOT,
+        mounts={str(folder): (FROM, "ro"), volume: (TO, "rw")},
     )  # fmt: skip
     _run(site, definition, deadline)
 

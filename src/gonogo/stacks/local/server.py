@@ -9,12 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import psycopg
 from psycopg.conninfo import make_conninfo
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError, StackTimedOut
-from gonogo.pg.sessions import session
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
 from gonogo.stacks.local import cluster
 from gonogo.stacks.local.binaries import Binaries
@@ -25,6 +23,7 @@ from gonogo.stacks.local.site import Child, Site
 from gonogo.stacks.local.spawner import minimal_environment
 from gonogo.stacks.local.tools import end_of, run_tool
 from gonogo.stacks.proxy import DelayingProxy
+from gonogo.stacks.slot import replication_slot
 from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, POLL_SECONDS, Credential, Group, SqlServer, complaint
 
 START_SECONDS = 60.0
@@ -96,7 +95,7 @@ class LocalPostgres(SqlServer):
     def receive_wal(self, folder: Path) -> Iterator[str]:
         """Run pg_receivewal beside everything else, with a slot. Implements WalSending."""
         name = f"{self.member}-wal-{secrets.token_hex(3)}"
-        with self._slot(name.replace("-", "_")) as slot:
+        with replication_slot(self, name.replace("-", "_")) as slot:
             receiver = self._site.spawn(
                 name,
                 [
@@ -112,27 +111,6 @@ class LocalPostgres(SqlServer):
             finally:
                 kill_tree(receiver.pid if receiver.running() else None)
                 receiver.gone()
-
-    @contextmanager
-    def _slot(self, name: str) -> Iterator[str]:
-        """A replication slot: without one, the next checkpoint may remove WAL that the receiver has not got yet."""
-        with session(self.dsn(database="postgres"), timeout_seconds=RECEIVER_SECONDS) as connection:
-            connection.execute("SELECT pg_create_physical_replication_slot(%s, true)", [name])
-        try:
-            yield name
-        finally:
-            with suppress(psycopg.Error, DeadlineExceeded):  # the server may be the one that was lost
-                Deadline.after(RECEIVER_SECONDS).poll(
-                    lambda: self._drop_slot(name), every_seconds=POLL_SECONDS, what=f"slot {name} is left"
-                )
-
-    def _drop_slot(self, name: str) -> bool:
-        with session(self.dsn(database="postgres"), timeout_seconds=RECEIVER_SECONDS) as connection:
-            try:
-                connection.execute("SELECT pg_drop_replication_slot(%s)", [name])
-            except psycopg.errors.ObjectInUse:  # its walsender has not noticed yet
-                return False
-        return True
 
     # --- start and stop
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
-from gonogo.stacks.interfaces import HttpService, PostgresServer, Role, ScratchRequest, StackRequest
+from gonogo.stacks.interfaces import REPLAY, HttpService, PostgresServer, Role, ScratchRequest, StackRequest
 from gonogo.stacks.local import cluster
 from gonogo.stacks.local.build import run_once
 from gonogo.stacks.local.server import LocalPostgres
@@ -62,6 +62,7 @@ class LocalStack(RunningStack):
         try:
             if request.fill is not None:
                 request.fill(server.data)
+                request.phase(REPLAY)
                 self._site.account.own(server.data)
                 server.start(deadline)
             else:
