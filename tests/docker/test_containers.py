@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from tests.func.stacks.doubles import FileRun
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
+from gonogo.engine.cpu import CpuMeter
 from gonogo.stacks.docker.box import Box, Definition, run_to_end
 from gonogo.stacks.docker.container import ContainerSpec
 from gonogo.stacks.docker.disk import DockerDisk
@@ -28,6 +30,8 @@ pytestmark = pytest.mark.docker
 PYTHON = "python:3.12-slim"
 WAITS = ["python3", "-c", "import signal, sys; signal.signal(15, lambda *_: sys.exit(7)); signal.pause()"]
 HEALTHY = ["python3", "-c", "import pathlib, sys; sys.exit(not pathlib.Path('/tmp/well').exists())"]
+
+BURNS = "import time; any(time.process_time() > 0.8 for _ in iter(int, 1))"  # seconds of a processor
 
 
 @pytest.fixture
@@ -186,3 +190,17 @@ def test_what_runs_to_its_end_says_how(site: DockerSite, image: Image) -> None:
     assert run_to_end(site, definition, site.deadline) == (3, "done\n")
     assert isinstance(site.run, FileRun)
     assert site.run.records.with_name("task.log").read_text() == "done\n"
+
+
+def test_what_runs_in_containers_counts_as_our_own_work_also_what_has_ended(
+    site: DockerSite, box: Callable[..., Box]
+) -> None:
+    one = box()
+    with CpuMeter(site.holders.values, time.monotonic) as meter:
+        one.start()
+        first = meter.sample()
+        said(one, f"python3 -c '{BURNS}'")
+        own = meter.sample().own - first.own
+    one.remove()
+    assert own > 0.7
+    assert site.holders == {}

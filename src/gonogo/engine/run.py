@@ -47,7 +47,7 @@ from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, RUN, RunDirectory
 from gonogo.rundir.files import write_atomically
 from gonogo.rundir.history import History
 from gonogo.rundir.state import RunIdentity, RunState, boot_id, scratch_root
-from gonogo.stacks.interfaces import HttpService, PostgresServer, Stack, StackRequest
+from gonogo.stacks.interfaces import Housing, HttpService, PostgresServer, Stack, StackRequest
 
 STACK_START_S = 300.0
 LONGEST_HOLD_S = 24 * 3600.0
@@ -256,14 +256,16 @@ def _measured(
     to_run = sum(item.runs for item in plan.items)
     directory.append(PlanMade(items=len(plan.items), to_run=to_run, predicted_s=round(plan.predicted_s, 1)))
     runner = ItemRunner(inputs=inputs, stack=stack, facts=facts, directory=directory, run=services)
-    with CpuMeter(lambda: _service_pids(stack), directory.elapsed_s) as meter:
+    with CpuMeter(lambda: _working(stack), directory.elapsed_s) as meter:
         executor = Executor(directory, meter, interruption, runner)
         executor.run(plan)
     return time.monotonic() - began - executor.busy_seconds
 
 
-def _service_pids(stack: Stack) -> list[int]:
-    return [pid for service in list(stack.services.values()) for pid in service.pids()]
+def _working(stack: Stack) -> list[int]:
+    """Processes whose work is ours although they may not be below us."""
+    pids = [pid for service in list(stack.services.values()) for pid in service.pids()]
+    return [*pids, *(stack.holders() if isinstance(stack, Housing) else ())]
 
 
 def _judging_context(inputs: Inputs, run_id: str, *, runtime: str, facts: Facts | None = None) -> JudgingContext:

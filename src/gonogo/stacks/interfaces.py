@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -234,6 +234,14 @@ class Stack(Protocol):
 
     def close(self) -> None:
         """Stop everything that this run started, newest first. Safe to call twice."""
+
+
+@runtime_checkable
+class Housing(Protocol):
+    """An extra ability of a stack: what works for it, scratch copies too, is not below gonogo's own process."""
+
+    def holders(self) -> Iterable[int]:
+        """Processes of this host, now, whose trees work for the stack."""
 
 
 @runtime_checkable

@@ -103,7 +103,7 @@ class AdoptedBox(Box):
         if self._seen or not self.is_running():
             super().start()
         else:
-            self._pid = int(self._state()["Pid"])
+            self._lives_as(int(self._state()["Pid"]))
             for follower in self._followers:
                 follower.follow(self.container, 0)
         self._seen = True
@@ -111,7 +111,7 @@ class AdoptedBox(Box):
     def has_ended(self) -> bool:
         """Whether it has ended for good: while the project starts, the engine may start it once more."""
         if self.is_running():
-            self._pid = int(self.container.attrs["State"]["Pid"])
+            self._lives_as(int(self.container.attrs["State"]["Pid"]))
             return False
         policy = self.container.attrs["HostConfig"]["RestartPolicy"]
         return str(policy.get("Name") or "no") == "no" or self.container.attrs["State"]["Status"] == "dead"

@@ -22,7 +22,7 @@ from gonogo.stacks.docker.images import waited
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.storage import make_volume, remove_volume
 from gonogo.stacks.interfaces import KillProof, ToolResult
-from gonogo.stacks.local.processes import read_process
+from gonogo.stacks.local.processes import holder_of, read_process
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
@@ -86,9 +86,15 @@ class Box:
         else:
             with speaking(f"{self.definition.service} cannot be started"):
                 self._container.start()
-        self._pid = int(self._state()["Pid"])
+        self._lives_as(int(self._state()["Pid"]))
         for follower in self._followers:
             follower.follow(self.container, began)
+
+    def _lives_as(self, pid: int) -> None:
+        """Its first process, as this host counts them; 0 where it has ended."""
+        self._pid = pid
+        if pid:
+            self._site.holders[str(self.container.id)] = holder_of(pid)
 
     def await_healthy(self, deadline: Deadline) -> None:
         """Wait until its HEALTHCHECK says healthy, where `container.health` asks for that. Raises StackError."""
@@ -188,6 +194,7 @@ class Box:
 
             with speaking(f"{self.definition.service} cannot be removed"), suppress(NotFound):
                 self._container.remove(force=True, v=True)
+            self._site.holders.pop(str(self._container.id), None)
             self._end_followers()
         for volume in self._volumes.values():
             remove_volume(self._site, volume)

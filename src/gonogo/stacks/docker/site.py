@@ -35,6 +35,7 @@ class DockerSite:
     building: bool = False  # a template is being built: primaries only, nothing waits for a standby
     application_source: Path | None = None
     ports: Ports = field(default_factory=Ports)
+    holders: dict[str, int] = field(default_factory=dict)  # container → process that it is below: what it uses is ours
 
     @property
     def scratch(self) -> Path:

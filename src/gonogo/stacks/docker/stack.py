@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -116,6 +116,10 @@ class DockerStack(RunningStack):
     def _fresh_name(self, name: str) -> str:
         self._scratch_number += 1
         return f"{name}-{self._scratch_number}"
+
+    def holders(self) -> Iterable[int]:
+        """Of every container of the run. Implements Housing."""
+        return list(self._site.holders.values())
 
     def close(self) -> None:
         """Remove everything of this run from the engine. Safe to call twice."""

@@ -17,6 +17,7 @@ from gonogo.stacks.interfaces import KillProof
 PROC = Path("/proc")
 KILL_SECONDS = 10.0
 POLL_SECONDS = 0.001
+HOLDERS = ("containerd-shim", "conmon")  # one for each container; their parents hold those of others, too
 MARK = "GONOGO_RUN_ID"  # in the environment of everything a run starts
 
 
@@ -61,6 +62,25 @@ def descendants(root: int, processes: dict[int, Process]) -> set[int]:
         frontier = {pid for pid, process in processes.items() if process.parent in frontier} - found
         found = found | frontier
     return found
+
+
+def holder_of(pid: int) -> int:
+    """The process that holds a container, by the container's first one: commands run inside are below it, too.
+
+    The first one itself where nothing of that kind is above it.
+    """
+    process = read_process(pid)
+    if process is not None and name_of(process.parent).startswith(HOLDERS):
+        return process.parent
+    return pid
+
+
+def name_of(pid: int) -> str:
+    """What the kernel calls it, 15 letters at most; "" where it cannot be read."""
+    try:
+        return (PROC / str(pid) / "comm").read_text(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def link(pid: int, name: str) -> str:
