@@ -5,7 +5,7 @@ All of them are named here, also those that the reference service has: this file
 
 from pydantic import Field, SecretStr, field_validator
 
-from reference_rag.settings import ApiKey, LogLevel
+from reference_rag.settings import ApiKey, EmbeddingBackend, LogLevel
 from reference_rag.settings import Settings as ReferenceSettings
 
 
@@ -37,6 +37,11 @@ class Settings(ReferenceSettings):
     breaker_failures: int = Field(alias="BREAKER_FAILURES", default=5, ge=1)
     breaker_open: float = Field(alias="BREAKER_OPEN", default=30.0, gt=0)
     breaker_trials: int = Field(alias="BREAKER_TRIALS", default=3, ge=1)
+
+    # The reference service can be told these; here embeddings come from a service, and nothing is cached.
+    embeddings: EmbeddingBackend = EmbeddingBackend.OPENAI
+    cache_size: int = 0
+    cache_ttl: float = 60.0
 
     host: str = Field(alias="HOST", default="127.0.0.1")
     port: int = Field(alias="PORT", default=8000, ge=1, le=65535)

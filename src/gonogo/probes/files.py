@@ -12,6 +12,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._dockerfile import read_dockerfile
+from gonogo.probes._inherited import bases_beside
 from gonogo.probes._secrets import secrets_in
 from gonogo.spec.base import Spec
 from gonogo.stacks.context import Context
@@ -46,7 +47,8 @@ NAMED = re.compile(r"^[ \t]*(?:export[ \t]+|#[ \t]*(?=[A-Z0-9_]+=))?([A-Za-z_]\w
 class EnvironmentRule(Spec):
     """Variables that the code reads and the file that explains them. Group 1 of each of `reads` is a name.
 
-    What the code imports from a package beside its folder may be named as well, and need not be.
+    What the code imports from a package beside its folder may be named as well, and need not be; but what a class there
+    reads, of which the code derives its own, is read by the code.
     """
 
     code: Globs = ("**/*.py",)
@@ -135,10 +137,11 @@ def observe_tree(tree: SourceTree, parameters: FilesParameters) -> Iterator[Obse
 def _environment(tree: SourceTree, rule: EnvironmentRule) -> Iterator[Observation]:
     """Variables that are read but not explained, and the other way round."""
     own = tree.some_files(rule.code)
-    read = _read_in(own, rule)
+    trees = tree.imported_from_beside(own)
+    read = _read_in([*own, *bases_beside(own, trees)], rule)
     beside = {
-        name for one in tree.imported_from_beside(own) for name in _read_in(one.files(rule.code), rule)
-    }  # they may be named, or explained where they are read
+        name for one in trees for name in _read_in(one.files(rule.code), rule)
+    }  # or explained where they are read
     if not read:
         raise NotMeasurable(f"no variable is read in {', '.join(rule.code)}, as far as `reads` can tell")
     named = {name for file in tree.files((rule.example,)) for name in NAMED.findall(file.text)}

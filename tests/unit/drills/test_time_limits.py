@@ -16,6 +16,7 @@ from gonogo.drills import METHODS, RestoreFailed
 from gonogo.drills.pg_basebackup import PgBasebackupParameters, await_end_of_recovery
 from gonogo.pg import sessions
 from gonogo.runners.drill import _target
+from gonogo.runners.phases import PhaseClock
 
 
 def starting(error: StackError) -> Any:
@@ -29,7 +30,7 @@ def starting(error: StackError) -> Any:
         method=METHODS.load("pg_basebackup"),
         parameters=PgBasebackupParameters(),
         artefact=object(),
-        clock=object(),
+        clock=PhaseClock("provision"),
     )
 
 

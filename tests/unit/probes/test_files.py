@@ -51,6 +51,34 @@ def test_a_missing_example_leaves_every_variable_undocumented(look: Any) -> None
 
 
 @pytest.mark.parametrize(
+    ("imported", "base"),
+    [
+        ("from shared.config import Base as B", "B"),
+        ("from shared import config", "config.Base"),
+        ("import shared.config", "shared.config.Base"),
+        ("import shared.config as c", "c.Base"),
+    ],
+)
+def test_what_a_base_class_beside_reads_is_read_here(tmp_path: Path, imported: str, base: str) -> None:
+    """Other classes there may be documented, and need not be; a field that is declared anew is another one."""
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared/__init__.py").touch()
+    (tmp_path / "shared/config.py").write_text(
+        'class Other:\n    other: int = Field(alias="OTHER")\n'
+        'class Base:\n    pool: int = Field(alias="POOL")\n'
+        '    old: int = Field(alias="OLD")\n    wait: int = Field(alias="WAIT")\n'
+    )
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app/main.py").write_text(f"{imported}\nclass Settings({base}):\n    old: int = 1\n")
+    (tmp_path / "app/.env.example").write_text("WAIT=5\nOTHER=1\n")
+
+    parameters = FilesParameters.model_validate({"environment": {}})
+    seen = {one.name: one.value for one in observe_tree(SourceTree(root=tmp_path / "app"), parameters)}
+
+    assert seen == {"undocumented_variables": ("POOL (shared/config.py:4)",), "unread_variables": ()}
+
+
+@pytest.mark.parametrize(
     "rules",
     [
         {"environment": {}},
