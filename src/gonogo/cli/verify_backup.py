@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from gonogo.cli._options import FOLDER, HISTORY, OUTPUT, Duration, option, optio
 from gonogo.cli._run import reported_and_ended
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.outcome import ExitCode
+
+if TYPE_CHECKING:
+    from gonogo.drills.given.target import Target
 
 
 class Size(click.ParamType[int]):
@@ -32,6 +35,21 @@ class Size(click.ParamType[int]):
         return int(quantity.value)
 
 
+class Moment(click.ParamType["Target"]):
+    """Where a recovery is to end."""
+
+    name = "TIME|LSN|XID|NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Target:
+        """As the server names it."""
+        from gonogo.drills.given.target import target_of
+
+        try:
+            return target_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 ASKED = (
     click.option(
         "--reference",
@@ -43,6 +61,18 @@ ASKED = (
         metavar="LABEL",
         default="",
         help="Which of several backups, as it is called there. Default: the newest.",
+    ),
+    click.option(
+        "--wal",
+        type=FOLDER,
+        default=None,
+        help="A folder of archived or received WAL (also .partial, compressed) to replay over a base backup.",
+    ),
+    click.option(
+        "--to",
+        type=Moment(),
+        default=None,
+        help="Replay up to a time (with its zone), LSN, transaction, or restore point. Default: the end of --wal.",
     ),
     click.option(
         "--tablespace",
@@ -103,7 +133,7 @@ def command(path: Path, **given: Any) -> None:
     asked = VerifyOptions(
         path=path,
         reference=given["reference"],
-        asked=Asked(backup=given["backup"], tablespaces=given["tablespaces"]),
+        asked=Asked(backup=given["backup"], tablespaces=given["tablespaces"], wal=given["wal"], target=given["to"]),
         restore_time_s=given["rto"],
         trust=given["trust_artefact"],
         time_limit_s=given["time_limit"],

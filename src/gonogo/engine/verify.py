@@ -79,7 +79,7 @@ class VerifyOptions:
 def verify(options: VerifyOptions, observer: Observer, interruption: Interruption | None = None) -> Result:
     """Verify a backup. Raises UsageError, NotMeasurable before anything is started, never after."""
     given = recognise(options.path)
-    require_sensible(options.asked, given)
+    require_sensible(options, given)
     portrait = reference_of(options.reference) if options.reference else None
     request = Request(
         given=given, asked=options.asked, reference=portrait, limit_bytes=options.limit_bytes, trust=options.trust
@@ -96,12 +96,23 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
     return Result(path=directory.path, judgement=judgement)
 
 
-def require_sensible(asked: Asked, given: Given) -> None:
+def require_sensible(options: VerifyOptions, given: Given) -> None:
     """Raise UsageError for what cannot be asked of such a backup."""
-    if asked.backup and given.kind is not None and not given.kind.several:
-        raise UsageError(f"--backup {asked.backup}: {given.path} is one backup, a {given.kind.value}")
-    if asked.tablespaces and given.kind is not None and not given.kind.physical:
-        raise UsageError(f"--tablespace: a {given.kind.value} has no folders outside of it")
+    asked, kind = options.asked, given.kind
+    what = kind.value if kind else "compressed file"
+    files = kind is not None and kind.physical
+    if asked.backup and not (kind is not None and kind.several):
+        raise UsageError(f"--backup {asked.backup}: {given.path} is one backup, a {what}")
+    if asked.wal is not None and not files:
+        raise UsageError(f"--wal: no WAL can be replayed over a {what}")
+    if asked.wal is not None and not asked.wal.is_dir():
+        raise UsageError(f"--wal {asked.wal}: there is no such folder")
+    if asked.wal is not None and options.explore:
+        raise UsageError("--explore: it measures ways to restore the backup itself, without --wal")
+    if asked.target is not None and asked.wal is None:
+        raise UsageError("--to: a moment is reached by replaying WAL: --wal FOLDER says where it is")
+    if asked.tablespaces and not files:
+        raise UsageError(f"--tablespace: a {what} has no folders outside of it")
 
 
 def reference_of(text: str) -> Portrait:

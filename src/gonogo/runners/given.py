@@ -21,6 +21,7 @@ from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed, printable
 from gonogo.drills.given import LACKING, Asked, BackupKind, Given, chain, physical
+from gonogo.drills.given.archive import Archive
 from gonogo.drills.given.cluster import ClusterDump
 from gonogo.drills.given.filling import Filled, Filling
 from gonogo.drills.given.logical import Dump
@@ -151,25 +152,42 @@ class Verifying:
         self._filled(server, taking)
         self.digest = taking.digest.hexdigest()
         server.box.own(server.data)
+        archive = self._archive(server, taking)
         self.clock.begin("pre-check")
         major = physical.require_major(server.data, self.binaries.major)
-        verified = physical.verify(server, self.deadline, server.data)
+        if archive is not None:
+            archive.take()
+            self.digest = taking.digest.hexdigest()
+        verified = physical.verify(server, self.deadline, server.data, archive.instead if archive else None)
         self.observe(Observation(name="files_verified", value=verified.value, n=1, detail=verified.detail))
         if verified.value is False:
             raise RestoreFailed(verified.detail)
         self.progress("starting a server from it")
-        physical.start(server, self.clock, self.deadline)
+        physical.start(server, self.clock, self.deadline, archive)
+        if archive is not None:
+            self.observe(Observation(name="wal_used", value=archive.seen(), n=len(archive.way.pieces)))
         with self._session(server, server.database) as connection:
             return carried_by(self.request, major=major), list(names(connection, "databases"))
 
-    def _filled(self, server: BoxedPostgres, taking: Taking) -> Filled:
-        given = self.request.given
-        assert given.kind is not None
-        filling = Filling(
-            given=given, asked=self.request.asked, taking=taking, server=server, deadline=self.deadline,
+    def _archive(self, server: BoxedPostgres, taking: Taking) -> Archive | None:
+        asked = self.request.asked
+        if asked.wal is None:
+            return None
+        folder = server.box.folder / "wal"
+        return Archive(
+            filling=self._filling(server, taking), source=asked.wal.resolve(), folder=folder, target=asked.target
+        )
+
+    def _filling(self, server: BoxedPostgres, taking: Taking) -> Filling:
+        return Filling(
+            given=self.request.given, asked=self.request.asked, taking=taking, server=server, deadline=self.deadline,
             phases=self.clock,
         )  # fmt: skip
-        filled = FILLS[given.kind](filling)
+
+    def _filled(self, server: BoxedPostgres, taking: Taking) -> Filled:
+        kind = self.request.given.kind
+        assert kind is not None
+        filled = FILLS[kind](self._filling(server, taking))
         if filled.said:
             self.observe(Observation(name="backup_used", value=filled.said, n=1))
         return filled

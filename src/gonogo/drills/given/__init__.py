@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from gonogo.drills.given.target import Target
+
 # What a server or a tool says when it lacks something that a sound backup may need.
 LACKING = re.compile(
     r'collation "[^"]+" for encoding|default_tablespace|ICU is not supported|could not access file "\$libdir'
@@ -68,7 +70,9 @@ class Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What else was asked of a backup. `tablespaces`: folders outside of it that may be read."""
+    """What else was asked of a backup. `tablespaces`, `wal`: folders outside of it that may be read."""
 
     backup: str = ""  # which of several, "" for the newest
     tablespaces: tuple[Path, ...] = ()
+    wal: Path | None = None
+    target: Target | None = None  # of a recovery from it; None for its end

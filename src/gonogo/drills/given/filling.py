@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gonogo.core.deadline import Deadline
 from gonogo.drills import Phases
@@ -24,9 +23,8 @@ class Filling:
     phases: Phases
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """What came of it: `said` of what was used; settings of the server that recovers from it."""
+    """What came of it: `said` of what was used, "" where there was nothing to choose."""
 
     said: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.drills import Phases, RestoreFailed, words
 from gonogo.drills.given import LACKING
+from gonogo.drills.given.archive import Archive
 from gonogo.drills.given.filling import Filled, Filling
 from gonogo.drills.given.recognise import BEFORE_IT
 from gonogo.stacks.local.boxed import LET_IN, SINCE_IN_PLACE, BoxedPostgres
@@ -16,11 +17,12 @@ from gonogo.stacks.sqlserver import complaint
 
 MANIFEST, WAL = "backup_manifest", "pg_wal"
 LABEL, INCREMENTAL = "backup_label", b"INCREMENTAL FROM"
+RECOVER = "recovery.signal"
 TABLESPACES, TABLESPACE_MAP = "pg_tblspc", "tablespace_map"
 NOT_OURS = (
     "postgresql.auto.conf",
     "standby.signal",
-    "recovery.signal",
+    RECOVER,
     "recovery.conf",
     "postmaster.pid",
     "postmaster.opts",
@@ -121,31 +123,36 @@ def require_major(data: Path, major: int) -> int:
     return found
 
 
-def verify(server: BoxedPostgres, deadline: Deadline, data: Path) -> Verified:
-    """pg_verifybackup over every file and the WAL of a copy."""
+def verify(server: BoxedPostgres, deadline: Deadline, data: Path, wal: Path | None = None) -> Verified:
+    """pg_verifybackup over every file of a copy and its WAL, which may be elsewhere."""
     if not (data / MANIFEST).is_file():
         return Verified(value=None, detail="it has no manifest: nobody can tell whether its files are whole")
     has_reader = (server.box.binaries.bindir / "pg_waldump").is_file()
     arguments = [str(data)] if has_reader else ["--no-parse-wal", str(data)]
+    if wal is not None:
+        arguments.insert(0, f"--wal-directory={wal}")
     result = server.box.tool("pg_verifybackup", arguments, deadline=deadline)
     if result.exit_code:
         return Verified(value=False, detail=f"pg_verifybackup: {words(result)}")
-    wal = "its WAL too" if has_reader else "its WAL was not read (there is no pg_waldump)"
-    return Verified(value=True, detail=f"every file is as the manifest says, {wal}")
+    read = "its WAL too" if has_reader else "its WAL was not read (there is no pg_waldump)"
+    return Verified(value=True, detail=f"every file is as the manifest says, {read}")
 
 
-def start(server: BoxedPostgres, phases: Phases, deadline: Deadline) -> None:
+def start(server: BoxedPostgres, phases: Phases, deadline: Deadline, archive: Archive | None = None) -> None:
     """Recover, let ourselves in, start. Raises RestoreFailed where no server starts from these files."""
     for name in (*NOT_OURS, MANIFEST):
         (server.data / name).unlink(missing_ok=True)
+    if archive is not None:
+        (server.data / RECOVER).touch()
     server.box.own(server.data)
     phases.begin("WAL replay")
-    result = server.alone(LET_IN, deadline)
+    result = server.alone(LET_IN, deadline, archive.settings if archive else {})
     if result.exit_code and LACKING.search(result.stderr):
         raise NotMeasurable(f"PostgreSQL {server.box.binaries.version} here cannot start from it: {words(result)}")
     if result.exit_code:
+        reason = archive.complaint() if archive else ""
         raise RestoreFailed(
-            f"no server starts from the files: {complaint(result.stderr)} (exit code {result.exit_code})"
+            f"no server starts from the files: {complaint(result.stderr)} (exit code {result.exit_code}){reason}"
         )
     phases.begin("start")
     try:

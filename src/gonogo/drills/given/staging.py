@@ -46,9 +46,13 @@ class Taking:
     written_bytes: int = 0
     digest: hashlib._Hash = field(default_factory=hashlib.sha256)
 
-    def file(self, source: Path, target: Path, compression: str = "") -> None:
-        """Copy or decompress one file. Raises RestoreFailed, NotMeasurable."""
-        with _opened(source) as read, self._expanded(read, compression, source) as expanded:
+    def file(self, source: Path, target: Path, compression: str = "", *, unfinished: bool = False) -> None:
+        """Copy or decompress one file; `unfinished`: it may end anywhere. Raises RestoreFailed, NotMeasurable."""
+        if unfinished and compression not in {"", "gzip"}:
+            raise NotMeasurable(
+                f"{source.name} was never finished, and what {compression} left of it cannot be told from damage"
+            )
+        with _opened(source) as read, self._expanded(read, compression, source, unfinished=unfinished) as expanded:
             self.pour(expanded, target)
 
     def pour(self, read: Read, target: Path) -> None:
@@ -164,7 +168,7 @@ class Taking:
             inside.unlink(missing_ok=True)
 
     @contextmanager
-    def _expanded(self, read: Read, compression: str, source: Path) -> Iterator[Read]:
+    def _expanded(self, read: Read, compression: str, source: Path, *, unfinished: bool = False) -> Iterator[Read]:
         def digested(size: int) -> bytes:
             chunk = read(size)
             self.digest.update(chunk)
@@ -174,7 +178,7 @@ class Taking:
             case "":
                 yield digested
             case "gzip":
-                yield Inflating(digested, source.name).read
+                yield Inflating(digested, source.name, unfinished=unfinished).read
             case _:
                 inside = self._decompressed(compression, digested, source.name)
                 with _opened(inside) as expanded:
@@ -216,9 +220,10 @@ class BoundedInfo(tarfile.TarInfo):
 class Inflating:
     """gzip in bounded steps, of several members, its check sums verified."""
 
-    def __init__(self, read: Read, name: str) -> None:
+    def __init__(self, read: Read, name: str, *, unfinished: bool = False) -> None:
         self._read = read
         self._name = name
+        self._unfinished = unfinished
         self._inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
         self._rest = b""
         self._begun = False
@@ -231,7 +236,7 @@ class Inflating:
                 self._inflate, self._begun = zlib.decompressobj(zlib.MAX_WBITS | 16), False
             data = self._rest or self._read(CHUNK)
             if not data:
-                if self._begun:
+                if self._begun and not self._unfinished:
                     raise RestoreFailed(f"{self._name} is cut: its gzip does not end")
                 return b""
             if not self._begun and not data.strip(b"\0"):  # padding after the last member

@@ -100,13 +100,13 @@ class BoxedPostgres(SqlServer):
             if let_in.exit_code:
                 raise StackError(f"the new cluster lets nobody in: {complaint(let_in.stderr)}")
 
-    def alone(self, statement: str, deadline: Deadline) -> ToolResult:
+    def alone(self, statement: str, deadline: Deadline, recovery: Mapping[str, str] | None = None) -> ToolResult:
         """Run one statement in a server without clients: it recovers first, and needs no role to let us in."""
         script = self.box.folder / "statement"
         self.put(script, statement + "\n")
         return self.box.tool(
             "postgres",
-            ["--single", "-D", str(self.data), *self._settings(), MAINTENANCE],
+            ["--single", "-D", str(self.data), *self._settings(recovery), MAINTENANCE],
             deadline=deadline,
             stdin=script,
         )
@@ -161,7 +161,7 @@ class BoxedPostgres(SqlServer):
         with session(self.dsn(), timeout_seconds=seconds) as connection:
             connection.execute(statement)
 
-    def _settings(self) -> list[str]:
+    def _settings(self, more: Mapping[str, str] | None = None) -> list[str]:
         """Everything that a configuration would say: those of the backup are not read."""
         for name, text in {"server.conf": "", "hba.conf": SOCKET_IN_PLACE, "ident.conf": ""}.items():
             self.put(self.box.folder / name, text)
@@ -173,7 +173,7 @@ class BoxedPostgres(SqlServer):
         settings: Mapping[str, str] = {**self.settings, **FIXED, **files}
         if self.box.binaries.major >= SINCE_IN_PLACE:
             settings = {**settings, "archive_library": "", "allow_in_place_tablespaces": "on"}
-        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [part for name, value in {**settings, **(more or {})}.items() for part in ("-c", f"{name}={value}")]
 
     def put(self, path: Path, text: str) -> None:
         """Make a file once, and follow nothing: what runs in the box may have put a link there."""
