@@ -50,11 +50,16 @@ def shared_files() -> frozenset[str]:
     """Files of /dev/shm that no process has mapped."""
     paths = (Path(folder, name) for folder, _, names in os.walk("/dev/shm") for name in names)  # others remove theirs
     names = {str(path) for path in paths if path.is_file()}
-    for pid in _pids() if names else []:
+    return frozenset(names - set(_mapped()) if names else names)
+
+
+def _mapped() -> Iterator[str]:
+    """Files of /dev/shm that some process has mapped."""
+    for pid in _pids():
         with suppress(OSError):
-            maps = (PROC / pid / "maps").read_text()
-            names = {name for name in names if name not in maps}
-    return frozenset(names)
+            for line in (PROC / pid / "maps").read_text().splitlines():
+                if "/dev/shm/" in line:
+                    yield line[line.index("/dev/shm/") :].removesuffix(" (deleted)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
