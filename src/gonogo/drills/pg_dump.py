@@ -58,7 +58,7 @@ class PgDump:
         self, context: Context, parameters: PgDumpParameters, artefact: Artefact, target: PostgresServer, phases: Phases
     ) -> None:
         """Tables, rows, keys and policies, each a phase; then every query can be answered. Raises RestoreFailed."""
-        restoring = _Restoring(context, parameters, artefact, target)
+        restoring = Restoring(context, parameters, artefact, target)
         phases.begin("schema")
         if parameters.create:
             drop_empty_database(target)
@@ -73,7 +73,7 @@ class PgDump:
         self, context: Context, parameters: PgDumpParameters, artefact: Artefact, target: PostgresServer, phases: Phases
     ) -> None:
         """Vector indexes: they take most of the time, and no answer needs them to be right. Raises RestoreFailed."""
-        restoring = _Restoring(context, parameters, artefact, target)
+        restoring = Restoring(context, parameters, artefact, target)
         phases.begin("vector indexes")
         _, of_vector_indexes = restoring.list_of_post_data()
         restoring.run("post-data", only=of_vector_indexes)
@@ -105,7 +105,7 @@ def dump(
     return Artefact(path=path, size_bytes=path.stat().st_size, seconds=result.seconds, covers_until=covers_until)
 
 
-class _Restoring:
+class Restoring:
     """One restore."""
 
     def __init__(
