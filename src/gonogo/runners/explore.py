@@ -154,6 +154,10 @@ class Exploring(Verifying):
     # --- of files
 
     def _of_files(self, box: Box, taking: Taking) -> None:
+        if self.request.asked.wal is not None:
+            raise NotMeasurable(
+                "the ways of a base backup with an archive of WAL are not compared; without --wal they are"
+            )
         base = box.folder / "base"
         self._filled(BoxedPostgres(box, base.name), taking)
         box.own(base)
