@@ -8,9 +8,10 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 LOCKED := pyproject.toml requirements/build.in
 GATE ?=
 PYTEST ?=
+DRILLS ?= --members 60
 
 .DEFAULT_GOAL := help
-.PHONY: help gate test lint format selftest selftest-personal selftest-stacks bench docs schemas lock chroma wheel wheel-test bare-test clean
+.PHONY: help gate test lint format selftest selftest-personal selftest-stacks selftest-drills bench docs schemas lock chroma wheel wheel-test bare-test clean
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -40,6 +41,9 @@ selftest-personal: $(DEMO) chroma ## The same for what is asked of a vector stor
 selftest-stacks: $(DEMO) ## What only the stacks replicated and memory have, on each of its seeded defects (minutes; not in CI)
 	$(BIN)/gonogo selftest --runtime embedded --stack replicated --only checks/replication/status_endpoint_tells_the_truth
 	$(BIN)/gonogo selftest --runtime embedded --stack memory --only checks/api/archived_is_not_found --only checks/api/retention_keeps_its_times
+
+selftest-drills: $(DEMO) ## Broken backups, a sample: each is caught by verify-backup (DRILLS="" for all of them, or --seed N)
+	$(BIN)/gonogo selftest --drills $(DRILLS)
 
 bench: $(DEV) ## Benchmarks: ratios measured side by side (minutes; quiet machine please)
 	$(BIN)/python -m benchmarks

@@ -15,6 +15,7 @@ from gonogo.cli import main
 from gonogo.core.errors import HarnessError, UsageError
 from gonogo.core.registry import Registry
 from gonogo.drills import METHODS
+from gonogo.drills.corpus import CONTENTS, DAMAGES
 from gonogo.faults import FAULTS
 from gonogo.probes import PROBES
 from gonogo.reports import FORMATS
@@ -22,7 +23,9 @@ from gonogo.stacks.runtimes import RUNTIMES
 from gonogo.stacks.services import SERVICES
 from gonogo.stacks.undo import UNDOS
 
-REGISTRIES: tuple[Registry[Any], ...] = (PROBES, FAULTS, METHODS, FORMATS, RUNTIMES, SERVICES, UNDOS)
+REGISTRIES: tuple[Registry[Any], ...] = (
+    PROBES, FAULTS, METHODS, FORMATS, RUNTIMES, SERVICES, UNDOS, CONTENTS, DAMAGES,
+)  # fmt: skip
 EXTENSIONS = [(registry, name) for registry in REGISTRIES for name in registry.names()]
 
 

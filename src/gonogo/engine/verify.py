@@ -74,6 +74,7 @@ class VerifyOptions:
     limit_bytes: int | None = None
     explore: bool = False  # measure also which way of restoring it is the fastest
     out: Path | None = None
+    empty_cluster: Path | None = None  # for many verifications one after the other: see Request
 
 
 def verify(options: VerifyOptions, observer: Observer, interruption: Interruption | None = None) -> Result:
@@ -82,8 +83,10 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
     require_sensible(options, given)
     portrait = reference_of(options.reference) if options.reference else None
     request = Request(
-        given=given, asked=options.asked, reference=portrait, limit_bytes=options.limit_bytes, trust=options.trust
-    )
+        given=given, asked=options.asked, reference=portrait, limit_bytes=options.limit_bytes,
+        trust=options.trust,
+        empty_cluster=options.empty_cluster,
+    )  # fmt: skip
     plan = plan_of(options, given)
     interruption = interruption or Interruption()
     info = {"stack": given.path.name, "suite": "verify-backup", "command": COMMAND, "tool": tool(), "commit": None}

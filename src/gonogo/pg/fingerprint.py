@@ -35,11 +35,21 @@ class TablePrint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SequencePrint:
-    """Where a sequence stands."""
+    """Where a sequence stands, and by how much it moves."""
 
     last_value: int
     is_called: bool
-    descending: bool
+    increment: int = 1
+
+    @property
+    def descending(self) -> bool:
+        """Whether it counts down."""
+        return self.increment < 0
+
+    def ahead_of(self, other: SequencePrint) -> float:
+        """By how many values; below zero where it is behind."""
+        moved = self.last_value - other.last_value + self.increment * (self.is_called - other.is_called)
+        return moved / self.increment
 
     @property
     def used(self) -> int:
@@ -205,19 +215,20 @@ def _statement(table: str, columns: Mapping[str, sql.Composed]) -> sql.Composed:
 
 
 def _sequences(connection: Connection, without: Mapping[str, Any]) -> Iterator[tuple[str, SequencePrint]]:
-    for name, descending in connection.execute(query("fingerprint", "sequences"), without).fetchall():
+    for name, increment in connection.execute(query("fingerprint", "sequences"), without).fetchall():
         statement = sql.SQL("SELECT last_value, is_called FROM {}").format(
             sql.SQL(name)  # regclass text
         )
         row = connection.execute(statement).fetchone()
         assert row is not None
-        yield name, SequencePrint(last_value=row[0], is_called=row[1], descending=descending)
+        yield name, SequencePrint(last_value=row[0], is_called=row[1], increment=increment)
 
 
 def _objects(connection: Connection, without: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, str]] = {}
-    for kind, name, definition in connection.execute(query("fingerprint", "objects"), without).fetchall():
-        found.setdefault(kind, {})[name] = definition or ""
+    for block in ("objects", "more_objects"):
+        for kind, name, definition in connection.execute(query("fingerprint", block), without).fetchall():
+            found.setdefault(kind, {})[name] = definition or ""
     return found
 
 

@@ -16,7 +16,7 @@ from gonogo.pg.sessions import Connection
 from gonogo.pg.sql import query
 
 FORMAT = "gonogo database facts"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 SALT = b"gonogo database facts 1"  # the same everywhere: two files of one database are the same bytes
 
 
@@ -85,7 +85,7 @@ def read_portrait(content: bytes, name: str) -> Portrait:
         if record.pop("format") != FORMAT:
             raise ValueError(f"it does not say format: {FORMAT}")
         if (version := record.pop("schema_version")) != SCHEMA_VERSION:
-            raise ValueError(f"schema_version {version!r}; this gonogo reads {SCHEMA_VERSION}")
+            raise ValueError(f"schema_version {version!r}; this gonogo reads {SCHEMA_VERSION}: take it again")
         return Portrait(**{**record, "fingerprint": _fingerprint(record["fingerprint"])})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{name} is no facts file of `gonogo fingerprint`: {error!s:.200}") from error

@@ -24,7 +24,10 @@ COMMAND_SECONDS = 120.0
 READ_SECONDS = 120.0
 SHOWN = 5
 # What administrators make, not migrations. What a restore must bring back of it, the restore drills say.
-NOT_OF_MIGRATIONS = ("setting", "extension", "owner of database", "grants of database")
+NOT_OF_MIGRATIONS = (
+    "setting", "extension", "owner of database", "grants of database", "locale of database", "large object",
+    "owner of large object", "grants of large object", "publication", "owner of publication", "subscription",
+)  # fmt: skip
 ROWS = ("table", "sequence")
 
 

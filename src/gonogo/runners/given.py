@@ -59,6 +59,7 @@ class Request:
     reference: Portrait | None = None
     limit_bytes: int | None = None  # of everything that is written
     trust: bool = False  # run it also where it cannot be contained
+    empty_cluster: Path | None = None  # made before, of the same version, to restore dumps into
 
 
 @dataclass(slots=True, kw_only=True)
@@ -203,12 +204,17 @@ class Verifying:
                 connection.execute("ANALYZE")
         return restored
 
+    def _reference_major(self) -> int | None:
+        return self.request.reference.major if self.request.reference is not None else None
+
     def _dump(self, server: BoxedPostgres, path: Path, kind: BackupKind) -> tuple[Carried, list[str]]:
-        dump = Dump(path=path, kind=kind, server=server, deadline=self.deadline)
+        dump = Dump(
+            path=path, kind=kind, server=server, deadline=self.deadline, reference_major=self._reference_major()
+        )
         dump.look()
         self.observe(report.named_roles(dump.spoken))
         self.clock.begin("server")
-        server.initialise(self.deadline)
+        server.initialise(self.deadline, empty=self.request.empty_cluster)
         server.start(self.deadline)
         dump.require_extensions()
         database = dump.make_room()
@@ -217,7 +223,7 @@ class Verifying:
         return carried_by(self.request, dump=dump, major=self.binaries.major), [database]
 
     def _cluster(self, server: BoxedPostgres, path: Path) -> tuple[Carried, list[str]]:
-        dump = ClusterDump(path=path, server=server, deadline=self.deadline)
+        dump = ClusterDump(path=path, server=server, deadline=self.deadline, reference_major=self._reference_major())
         dump.look()
         self.clock.begin("server")
         server.initialise(self.deadline, dump.spoken.first_role)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gonogo.core.observation import Observation
 from gonogo.drills.given.cluster import ClusterDump
 from gonogo.drills.given.logical import Dump
+from gonogo.drills.given.script import locale_of
 from gonogo.pg.fingerprint import SETTING, Fingerprint
 from gonogo.pg.portrait import Portrait, without_secrets
 from gonogo.pg.sessions import Connection
@@ -19,12 +20,14 @@ from gonogo.stacks.local.boxed import SUPERUSER
 if TYPE_CHECKING:
     from gonogo.runners.given import Request
 
-OF_DATABASE = ("grants of database", "owner of database")
+LOCALE = "locale of database"
+OF_DATABASE = ("grants of database", "owner of database", LOCALE)
+SEQUENCE_AHEAD = 32  # values that a server writes ahead of, and skips when it recovers
 OWNER_OF_SCHEMA, PUBLIC = "owner of schema", "public"
 NO_INDEX = "the reference has no index"
-REWRITTEN = ("view",)  # kinds whose text another major version writes otherwise
+REWRITTEN = ("view", "rule", "statistics")  # kinds whose text another major version writes otherwise
 NOT_IN_A_FINGERPRINT = (
-    "comments, large objects, types but enumerations, aggregates, rules, publications and default privileges "
+    "what operators, collations, text search and foreign data are made of, beside that they are there; tablespaces "
     "(a fingerprint does not hold them)"
 )
 NEW_PRIVILEGE = "MAINTAIN "  # since PostgreSQL 17 every owner has it
@@ -45,6 +48,7 @@ class Carried:
     owners: bool
     versions_match: bool
     locale: bool = True
+    stated_locale: str = ""  # what the dump asks for, where that is not to be had here
 
     @property
     def database_is_known(self) -> bool:
@@ -56,6 +60,8 @@ class Carried:
     ) -> Iterator[Observation]:
         """Everything that differs, but for the rows of what recovery empties."""
         before, now = self._kept(reference.fingerprint), self._kept(without_secrets(after))
+        now = _with_locale(now, before, self.stated_locale)
+        now = _with_positions(now, before, SEQUENCE_AHEAD if self.files else 0)
         if self.files:
             unlogged = unlogged_tables(connection)
             before, now = _without(before, unlogged), _without(now, unlogged)
@@ -99,7 +105,7 @@ class Carried:
         return replace(fingerprint, objects={kind: entries for kind, entries in objects.items() if entries})
 
     def _of_kind(self, kind: str, entries: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-        if kind in OF_DATABASE and not self.database:
+        if (kind in OF_DATABASE and not self.database) or (kind == LOCALE and not (self.locale or self.stated_locale)):
             return
         if not self.owners and kind.startswith(("owner of", "grants of")):
             return
@@ -144,12 +150,44 @@ def carried_by(request: Request, *, major: int, dump: Dump | ClusterDump | None 
         owners=spoken.owners,
         versions_match=match,
         locale=dump.kept_locale,
+        stated_locale="" if dump.kept_locale else locale_of(spoken.create_statement),
     )
 
 
 def unlogged_tables(connection: Connection) -> frozenset[str]:
     """Tables that recovery empties."""
     return frozenset(row[0] for row in connection.execute(query("soundness", "unlogged_tables")).fetchall())
+
+
+def _with_locale(now: Fingerprint, before: Fingerprint, stated: str) -> Fingerprint:
+    """A locale that could not be had here is compared by its name."""
+    if not stated or LOCALE not in before.objects:
+        return now
+    same = {_spelt(stated)} & {_spelt(word) for text in before.objects[LOCALE].values() for word in text.split()}
+    texts = before.objects[LOCALE] if same else dict.fromkeys(before.objects[LOCALE], f"collate {stated}")
+    return replace(now, objects={**now.objects, LOCALE: texts})
+
+
+def _spelt(locale: str) -> str:
+    """One spelling of a locale's name.
+
+    >>> _spelt("de_DE.UTF-8") == _spelt("de_DE.utf8")
+    True
+    """
+    return locale.lower().replace("-", "")
+
+
+def _with_positions(now: Fingerprint, before: Fingerprint, most: int) -> Fingerprint:
+    """A sequence that is further than it can have come is told like a definition: in an ordinary comparison it is none.
+
+    Sequences that are behind are told there.
+    """
+    ahead = {
+        name: f"{one.last_value}, {one.ahead_of(before.sequences[name]):.0f} values further"
+        for name, one in now.sequences.items()
+        if name in before.sequences and one.ahead_of(before.sequences[name]) > most
+    }
+    return replace(now, objects={**now.objects, "position of sequence": ahead}) if ahead else now
 
 
 def _without(fingerprint: Fingerprint, tables: Collection[str]) -> Fingerprint:
@@ -174,6 +212,11 @@ def _roles(reference: Portrait, connection: Connection) -> Observation:
         f"{name}: {'missing' if name not in found else f'{found[name]!r} instead of {text!r}'}"
         for name, text in reference.roles.items()
         if found.get(name) != text
+    ]
+    wrong += [
+        f"{name}: was not there before (is: {text!r})"
+        for name, text in found.items() - reference.roles.items()
+        if name not in reference.roles
     ]
     return Observation(
         name="roles_differ", value=tuple(wrong), n=len(reference.roles), detail=f"{len(reference.roles)} roles compared"

@@ -57,7 +57,7 @@ def test_a_dump_cut_between_rows(backups: Path, there: Path, verified: Verify) -
     assert "cut" in answer.detail("restored")
 
 
-@pytest.mark.parametrize("share", [0.4, 0.9, 0.999])
+@pytest.mark.parametrize("share", [0.4, 0.9])
 def test_a_cut_archive_in_tar_on_which_pg_restore_would_never_end(
     share: float, backups: Path, there: Path, verified: Verify
 ) -> None:
@@ -66,6 +66,22 @@ def test_a_cut_archive_in_tar_on_which_pg_restore_would_never_end(
     answer = verified(there / "dump.tar")
     assert answer.verdict == ("NO-GO", 1)
     assert "cut" in answer.detail("restored")
+
+
+def test_an_archive_in_tar_that_is_cut_where_nothing_of_the_data_is(
+    backups: Path, there: Path, verified: Verify
+) -> None:
+    content = (backups / "dump.tar").read_bytes()
+    (there / "dump.tar").write_bytes(content[: content.rindex(b"restore.sql") + 3000])
+    assert verified(there / "dump.tar").verdict == ("PARTIAL", 0)
+
+
+def test_with_a_reference_a_lost_last_line_alone_is_no_loss(
+    backups: Path, facts: str, there: Path, verified: Verify
+) -> None:
+    content = (backups / "plain.sql").read_bytes()
+    (there / "dump.sql").write_bytes(content[: content.rindex(b"-- PostgreSQL database dump complete")] + bytes(9000))
+    assert verified(there / "dump.sql", reference=facts).verdict == ("GO", 0)
 
 
 def test_a_cut_gzip(backups: Path, there: Path, verified: Verify) -> None:

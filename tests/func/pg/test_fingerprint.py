@@ -46,6 +46,7 @@ def server(reference_stack: Running) -> Iterator[PostgresServer]:
 def connection(server: PostgresServer) -> Iterator[Connection]:
     with session(server.dsn()) as found:
         found.execute("DROP TABLE IF EXISTS notes; DROP MATERIALIZED VIEW IF EXISTS numbers")
+        found.execute("DROP DOMAIN IF EXISTS share; DROP AGGREGATE IF EXISTS longest(text)")
         found.execute("DROP FUNCTION IF EXISTS touch; DROP EXTENSION IF EXISTS vector; ALTER DATABASE rag RESET ALL")
         found.execute(SCHEMA)
         yield found
@@ -83,6 +84,25 @@ def connection(server: PostgresServer) -> Iterator[Connection]:
             "RETURN old",
         ),
         ("ALTER TABLE notes OWNER TO rag_owner", "owner of table public.notes", "is rag_owner"),
+        ("ALTER TABLE notes SET UNLOGGED", "definition of table public.notes", "unlogged"),
+        ("ALTER SEQUENCE notes_id_seq CYCLE", "definition of sequence public.notes_id_seq", "again and again"),
+        ("COMMENT ON TABLE notes IS 'of people'", "comment table public.notes", "of people"),
+        ("SELECT lo_from_bytea(7, 'abc')", "large object 7", "1 pages"),
+        (
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO rag_app",
+            "grants of what is made later by gonogo in public r",
+            "SELECT to rag_app",
+        ),
+        ("CREATE RULE none AS ON DELETE TO notes DO INSTEAD NOTHING", "rule public.notes.none", "DO INSTEAD NOTHING"),
+        ("CREATE DOMAIN share AS int CHECK (VALUE > 0)", "domain public.share", "share_check CHECK"),
+        ("CREATE PUBLICATION news FOR TABLE notes", "publication news", "of public.notes"),
+        ("CREATE STATISTICS many ON id, tenant FROM notes", "statistics public.many", "ON id, tenant"),
+        ("CREATE AGGREGATE longest(text) (SFUNC = textcat, STYPE = text)", "aggregate public.longest(text)", "textcat"),
+        (
+            "UPDATE pg_database SET datctype = 'C.UTF-8' WHERE datname = 'rag'",
+            "locale of database rag",
+            "ctype C.UTF-8",
+        ),
     ],
 )
 def test_a_fingerprint_sees(connection: Connection, change: str, subject: str, what: str) -> None:

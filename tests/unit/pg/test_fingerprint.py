@@ -10,7 +10,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.pg.fingerprint import Fingerprint, SequencePrint, TablePrint, compare
 
 CHUNKS = TablePrint(rows=10, rows_hash="77", columns={"id": "1", "content": "2", "embedding": "3"})
-IDS = SequencePrint(last_value=10, is_called=True, descending=False)
+IDS = SequencePrint(last_value=10, is_called=True)
 BEFORE = Fingerprint(
     algorithm="a",
     tables={"public.chunks": CHUNKS},
@@ -81,10 +81,23 @@ def test_a_sequence_that_went_on_is_none() -> None:
 
 
 def test_a_descending_sequence_falls_back_upwards() -> None:
-    before = replace(BEFORE, sequences={"public.ids": replace(IDS, last_value=-10, descending=True)})
-    after = replace(BEFORE, sequences={"public.ids": replace(IDS, last_value=-9, descending=True)})
+    before = replace(BEFORE, sequences={"public.ids": replace(IDS, last_value=-10, increment=-1)})
+    after = replace(BEFORE, sequences={"public.ids": replace(IDS, last_value=-9, increment=-1)})
     assert len(compare(before, after)) == 1
     assert compare(after, before) == ()
+
+
+@pytest.mark.parametrize(
+    ("now", "values"),
+    [
+        (replace(IDS, last_value=12), 2),
+        (replace(IDS, is_called=False), -1),
+        (replace(IDS, last_value=4), -6),
+    ],
+)
+def test_how_far_a_sequence_went(now: SequencePrint, values: int) -> None:
+    assert now.ahead_of(IDS) == values
+    assert replace(now, increment=-2).ahead_of(replace(IDS, increment=-2)) == (-values / 2 if now.is_called else -1)
 
 
 def test_a_lost_policy_and_a_changed_setting_are_told_apart() -> None:

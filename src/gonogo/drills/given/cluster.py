@@ -13,7 +13,14 @@ import psycopg
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
 from gonogo.drills import Phases, RestoreFailed
-from gonogo.drills.given.logical import SHORT_SECONDS, building_options, by_psql, extensions_missing, require_last
+from gonogo.drills.given.logical import (
+    SHORT_SECONDS,
+    building_options,
+    by_psql,
+    extensions_missing,
+    require_last,
+    require_old_enough,
+)
 from gonogo.drills.given.script import (
     CREATE_DATABASE,
     EXTENSION,
@@ -106,13 +113,17 @@ def spoken_of(lines: Iterable[str]) -> SpokenOfCluster:
 
 @dataclass(slots=True, kw_only=True)
 class ClusterDump:
-    """The script in the box. `kept_locale` is False where a database's locale is not to be had here."""
+    """The script in the box. `kept_locale` is False where a database's locale is not to be had here.
+
+    `reference_major` as in `Dump`.
+    """
 
     path: Path
     server: BoxedPostgres
     deadline: Deadline
     spoken: SpokenOfCluster = field(default_factory=SpokenOfCluster)
     kept_locale: bool = True
+    reference_major: int | None = None
 
     def look(self) -> None:
         """Find out what it needs, without a server. Raises RestoreFailed where it is no whole dump, NotMeasurable."""
@@ -124,8 +135,7 @@ class ClusterDump:
         if not self.spoken.begun:
             raise RestoreFailed("it holds no database: roles and tablespaces alone bring no row back")
         here = self.server.box.binaries
-        if self.spoken.major is not None and self.spoken.major > here.major:
-            raise NotMeasurable(f"it is of PostgreSQL {self.spoken.major}; here is only PostgreSQL {here.version}")
+        require_old_enough(self.server, self.spoken.major, self.reference_major)
         if self.spoken.tablespaces and here.major < SINCE_IN_PLACE:
             raise NotMeasurable(f"it has tablespaces, which PostgreSQL {here.version} here cannot make in place")
 

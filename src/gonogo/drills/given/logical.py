@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tarfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,10 @@ OURS = "restored"  # the database of a dump that creates none
 SHORT_SECONDS = 60.0
 MEMORY_SHARE, MOST_MEMORY_MIB, LEAST_MEMORY_MIB = 0.25, 2048, 64
 MIB = 2**20
-TAR_BLOCK_BYTES, TAR_END_BYTES = 512, 1024  # two empty blocks end an archive
+WRONG_BYTES = 2
+CONTENTS = "toc.dat"
+WITH_A_MEMBER = re.compile(r"^(?P<id>\d+); \d+ \d+ (?P<kind>TABLE DATA|BLOBS) ", re.MULTILINE)
+MEMBERS = {"TABLE DATA": "{}.dat", "BLOBS": "blobs_{}.toc"}
 
 
 def building_options() -> str:
@@ -53,6 +57,8 @@ class Dump:
     """A dump in the box, and what it speaks of. `kept_locale` is False where its locale is not to be had here.
 
     `options` are the settings of the sessions that restore it.
+    `reference_major`: everything that comes back will be compared with a database of that version. Then a lost last
+    line alone is no loss, and what the dump says of its own version not the last word.
     """
 
     path: Path
@@ -62,6 +68,7 @@ class Dump:
     spoken: Spoken = field(default_factory=Spoken)
     kept_locale: bool = True
     options: str = field(default_factory=building_options)
+    reference_major: int | None = None
 
     @property
     def brings_database(self) -> bool:
@@ -71,16 +78,17 @@ class Dump:
     def look(self) -> None:
         """Find out what it needs, without a server. Raises RestoreFailed where it is no whole dump, NotMeasurable."""
         if self.kind is BackupKind.TAR:
-            require_whole_archive(self.path)
+            if CONTENTS not in complete_members(self.path):
+                raise RestoreFailed(f"the archive is damaged or cut: {CONTENTS} is not there whole")
+            require_whole_archive(self.path, self.archived(["--list"]).stdout)
         if self.kind is BackupKind.PLAIN:
-            require_last(self.path, LAST_LINE, "pg_dump")
+            if self.reference_major is None:
+                require_last(self.path, LAST_LINE, "pg_dump")
             self.spoken = spoken(lines_of(self.path, self.deadline))
         else:
             script = self.archived(["--create", "--schema-only", "--file=-"])
             self.spoken = spoken(script.stdout.splitlines())
-        major, here = self.spoken.major, self.server.box.binaries
-        if major is not None and major > here.major:
-            raise NotMeasurable(f"it is of PostgreSQL {major}; here is only PostgreSQL {here.version}")
+        require_old_enough(self.server, self.spoken.major, self.reference_major)
 
     def require_extensions(self) -> None:
         """Raise NotMeasurable where the server here lacks one."""
@@ -182,6 +190,13 @@ def see(server: BoxedPostgres, name: str, result: ToolResult) -> None:
     raise RestoreFailed(f"{name} failed: {words(result)}")
 
 
+def require_old_enough(server: BoxedPostgres, major: int | None, reference_major: int | None) -> None:
+    """Raise NotMeasurable for a dump of a newer version, unless what it is compared with says that it is none."""
+    here = server.box.binaries
+    if major is not None and major > here.major and (reference_major is None or reference_major > here.major):
+        raise NotMeasurable(f"it is of PostgreSQL {major}; here is only PostgreSQL {here.version}")
+
+
 def extensions_missing(server: BoxedPostgres, wanted: Iterable[str]) -> None:
     """Raise NotMeasurable where the server here lacks one."""
     here = server.box.binaries
@@ -194,24 +209,47 @@ def extensions_missing(server: BoxedPostgres, wanted: Iterable[str]) -> None:
 
 def require_last(path: Path, line: bytes, program: str) -> None:
     """psql takes the end of the file for the end of a COPY and exits with 0. Raises RestoreFailed."""
+    if not any(_nearly(one, line) for one in last_bytes(path).splitlines()):
+        raise RestoreFailed(f"the dump is cut: the line that {program} writes last is not there")
+
+
+def _nearly(found: bytes, wanted: bytes) -> bool:
+    """A comment in which a byte or two are wrong is still the comment: nothing of the data depends on it."""
+    wrong = sum(one != other for one, other in zip(found, wanted, strict=False))
+    return len(found.rstrip()) == len(wanted) and wrong <= WRONG_BYTES
+
+
+def last_bytes(path: Path) -> bytes:
+    """The end of a file, without the zeros that some media fill up its last block with: psql passes over them."""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - LAST_BYTES))
-        if line not in file.read():
-            raise RestoreFailed(f"the dump is cut: the line that {program} writes last is not there")
+        end = path.stat().st_size
+        while end:
+            start = max(0, end - LAST_BYTES)
+            file.seek(start)
+            if found := file.read(end - start).rstrip(b"\0"):
+                file.seek(max(0, start + len(found) - LAST_BYTES))
+                return file.read(min(LAST_BYTES, start + len(found)))
+            end = start
+    return b""
 
 
-def require_whole_archive(path: Path) -> None:
-    """On an archive that is cut pg_restore looks for its end for ever. Raises RestoreFailed."""
+def complete_members(path: Path) -> frozenset[str]:
+    """The members of a tar archive that are there to their last byte, as far as its headers can be read."""
+    size, found = path.stat().st_size, set[str]()
     try:
         with tarfile.open(path, "r:", tarinfo=BoundedInfo) as archive:
-            end = 0
             while (member := archive.next()) is not None:
-                end = member.offset_data + member.size
+                if member.offset_data + member.size <= size:
+                    found.add(member.name)
                 archive.members.clear()  # type: ignore[attr-defined]  # it would remember every one; not in the stubs
-    except (tarfile.TarError, EOFError) as error:
-        raise RestoreFailed(f"the archive is damaged or cut: {error}") from error
-    with path.open("rb") as file:
-        file.seek(end)
-        padding = file.read(TAR_END_BYTES + TAR_BLOCK_BYTES)
-    if len(padding) < TAR_END_BYTES or padding.strip(b"\0"):
-        raise RestoreFailed("the archive is cut: its end is not there")
+    except (tarfile.TarError, EOFError):
+        pass  # what cannot be read any more is not among them
+    return frozenset(found)
+
+
+def require_whole_archive(path: Path, listing: str) -> None:
+    """Raise RestoreFailed where what `pg_restore --list` names is not in the archive: it would look for it for ever."""
+    there = complete_members(path)
+    for match in WITH_A_MEMBER.finditer(listing):
+        if (name := MEMBERS[match["kind"]].format(match["id"])) not in there:
+            raise RestoreFailed(f"the archive is damaged or cut: {name} ({match['kind'].lower()}) is not there whole")

@@ -13,7 +13,8 @@ HEAD_BYTES = 64 * 1024
 GZIP, ZSTD, LZ4, XZ, BZIP2 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x04\x22\x4d\x18", b"\xfd7zXZ", b"BZh"
 ARCHIVE = b"PGDMP"
 TAR, TAR_AT = b"ustar", 257
-DUMP, CLUSTER_DUMP = b"-- PostgreSQL database dump", b"-- PostgreSQL database cluster dump"
+CLUSTER_DUMP = (b"-- PostgreSQL database cluster dump", b"\n--\n-- Roles\n--\n")
+DUMP = (b"-- PostgreSQL database dump", b"-- Dumped by pg_dump version")  # a comment with a wrong letter is no harm
 OTHERS = {  # what people take for backups, and backups of other things
     b"\x89PNG": "a PNG image",
     b"\xff\xd8\xff": "a JPEG image",
@@ -62,9 +63,9 @@ def kind_of(head: bytes) -> tuple[BackupKind | None, str]:
             return BackupKind.TAR, ""
         if head.startswith((b"backup_label", b"PG_VERSION", b"base/")):
             return None, "it is a tar archive on its own: give the folder that pg_basebackup -Ft made, manifest and all"
-    if CLUSTER_DUMP in head:
+    if any(one in head for one in CLUSTER_DUMP):
         return BackupKind.CLUSTER, ""
-    return (BackupKind.PLAIN, "") if DUMP in head else (None, "")
+    return (BackupKind.PLAIN, "") if any(one in head for one in DUMP) else (None, "")
 
 
 def found(head: bytes) -> str:

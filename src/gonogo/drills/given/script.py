@@ -19,6 +19,7 @@ COPY_ENDS = "\\."
 CREATE_DATABASE = re.compile(rf"^CREATE DATABASE (?P<name>{NAME})(?P<rest> .*)?;\s*$")
 LOCALE_WORDS = "LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|BUILTIN_LOCALE|LOCALE_PROVIDER|COLLATION_VERSION|ICU_RULES"
 LOCALE = re.compile(rf"\s(?:{LOCALE_WORDS}) = (?:'[^']*'|\w+)")
+COLLATION = re.compile(r"\s(?:LC_COLLATE|LOCALE) = '(?P<name>[^']*)'")
 EXTENSION = re.compile(rf"^CREATE EXTENSION (?:IF NOT EXISTS )?(?P<name>{NAME})")
 ENCODING = re.compile(r"^SET client_encoding = '(?P<name>\w+)';")
 VERSION = re.compile(r"^-- Dumped from database version (?P<major>\d+)")
@@ -144,3 +145,13 @@ def without_locale(statement: str) -> str:
     bare = LOCALE.sub("", statement).rstrip().removesuffix(";")
     with_template = bare if " WITH " in bare else f"{bare} WITH TEMPLATE = template0"
     return f"{with_template} LOCALE = 'C';"
+
+
+def locale_of(statement: str) -> str:
+    """The collation that a CREATE DATABASE asks for, "" where it names none.
+
+    >>> locale_of("CREATE DATABASE a WITH ENCODING = 'UTF8' LOCALE_PROVIDER = libc LC_COLLATE = 'de_DE.UTF-8';")
+    'de_DE.UTF-8'
+    """
+    match = COLLATION.search(statement)
+    return match["name"] if match else ""

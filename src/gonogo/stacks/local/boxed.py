@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -51,6 +52,15 @@ FIXED = {
 }
 
 
+def initdb_arguments(data: Path, major: int, first_role: str = SUPERUSER) -> list[str]:
+    """How an empty cluster is made that dumps are restored into."""
+    arguments = [
+        f"--pgdata={data}", f"--username={first_role}", "--auth=trust", "--encoding=UTF8", "--locale=C",
+        "--no-sync", "--data-checksums",
+    ]  # fmt: skip
+    return [*arguments, *(["--set=dynamic_shared_memory_type=mmap"] if major >= SETS_IN_INITDB else [])]
+
+
 class BoxedPostgres(SqlServer):
     """A server whose data are a folder of the box: made empty here, or put there before.
 
@@ -84,14 +94,16 @@ class BoxedPostgres(SqlServer):
         """The process that contains it."""
         return (self._child.pid,) if self._child is not None and self._child.running() else ()
 
-    def initialise(self, deadline: Deadline, first_role: str = SUPERUSER) -> None:
-        """Make an empty cluster, whose first role may be somebody else's. Raises StackError."""
-        arguments = [
-            f"--pgdata={self.data}", f"--username={first_role}", "--auth=trust", "--encoding=UTF8", "--locale=C",
-            "--no-sync", "--data-checksums",
-        ]  # fmt: skip
-        if self.box.binaries.major >= SETS_IN_INITDB:
-            arguments.append("--set=dynamic_shared_memory_type=mmap")
+    def initialise(self, deadline: Deadline, first_role: str = SUPERUSER, *, empty: Path | None = None) -> None:
+        """Make an empty cluster, whose first role may be somebody else's. Raises StackError.
+
+        `empty` is one that `initdb_arguments` made before, to be copied.
+        """
+        if empty is not None and first_role == SUPERUSER:
+            shutil.copytree(empty, self.data)
+            self.box.own(self.data)
+            return
+        arguments = initdb_arguments(self.data, self.box.binaries.major, first_role)
         done = self.box.tool("initdb", arguments, deadline=deadline)
         if done.exit_code:
             raise StackError(f"initdb failed: {done.stderr.strip()[-300:]}")

@@ -1,0 +1,1 @@
+"""Ways to damage the files of a backup; one file each, defining `DAMAGE`."""

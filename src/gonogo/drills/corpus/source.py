@@ -1,0 +1,116 @@
+"""Where the corpus comes from: a cluster with the database in it, its copies, and their healthy backups."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from threading import Lock
+
+from gonogo.core.errors import StackError
+from gonogo.drills.corpus.methods import DATABASE, Form, Method
+from gonogo.drills.corpus.programs import SUPERUSER, Programs, Refused, Server
+
+# What was written between the backup that everybody means and the one of the day before.
+UNDONE_DAY = """
+DELETE FROM public.chunks WHERE document_id > 180;
+DELETE FROM public.documents WHERE id > 180;
+UPDATE public.documents SET body = body || ' (first version)' WHERE id % 9 = 0;
+DELETE FROM public.messages WHERE at > date '2026-06-01';
+SELECT setval('public.chunks_id_seq', 1080);
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class Source:
+    """The stopped cluster, below `programs.folder`. Copies of it are started, changed, backed up and thrown away."""
+
+    programs: Programs
+    _lock: Lock = field(default_factory=Lock)
+    _copies: int = 0
+
+    @property
+    def cluster(self) -> Path:
+        """Its data directory."""
+        return self.programs.folder / "pristine"
+
+    @property
+    def empty(self) -> Path:
+        """The same before anything was in it."""
+        return self.programs.folder / "empty"
+
+    def make(self) -> None:
+        """Make the cluster and what is in it. Raises StackError."""
+        try:
+            self.programs.run(
+                "initdb", "-D", self.cluster, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+                "--wal-segsize=1", "--data-checksums", "--set=dynamic_shared_memory_type=mmap",
+            )  # fmt: skip
+            shutil.copytree(self.cluster, self.empty)
+            with self.programs.server(self.cluster) as server:
+                sql = files("gonogo.drills.corpus").joinpath("pristine.sql").read_text()
+                self._sql(server, sql, database="postgres")
+        except Refused as error:
+            raise StackError(f"the database of the corpus cannot be made: {error}") from error
+
+    @contextmanager
+    def copy(self, statements: str = "") -> Iterator[Clone]:
+        """A running copy, in which `statements` were run as superuser. Raises StackError."""
+        with self._lock:
+            self._copies += 1
+            data = self.programs.folder / f"copy{self._copies}"
+        shutil.copytree(self.cluster, data)
+        self.programs.account.own(data)
+        data.chmod(0o700)
+        try:
+            with self.programs.server(data) as server:
+                if statements:
+                    self._sql(server, statements)
+                yield Clone(programs=self.programs, server=server)
+        except Refused as error:
+            raise StackError(f"a copy of the corpus' database cannot be had: {error}") from error
+        finally:
+            shutil.rmtree(data, ignore_errors=True)
+
+    def _sql(self, server: Server, statements: str, database: str = DATABASE) -> None:
+        arguments = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-d", database]
+        self.programs.run("psql", *arguments, to=server, text=statements)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clone:
+    """A running copy of the cluster."""
+
+    programs: Programs
+    server: Server
+
+    def back_up(self, method: Method, target: Path) -> Path:
+        """Make a backup, by PostgreSQL's own program; returns the path that people would keep. Raises Refused."""
+        run, to = self.programs.run, self.server
+        if method.physical:
+            run("pg_basebackup", *method.arguments, f"--pgdata={target}", "--checkpoint=fast", "--no-sync", to=to)
+        elif method.form is Form.CLUSTER:
+            run("pg_dumpall", f"--file={target}", to=to)
+        elif method.appended:
+            run("pg_dump", *method.arguments, DATABASE, to=to, out=target, append=True)
+        else:
+            run("pg_dump", *method.arguments, f"--file={target}", DATABASE, to=to)
+        return squeezed(self.programs, method, target)
+
+
+def squeezed(programs: Programs, method: Method, path: Path) -> Path:
+    """Compress a finished backup as people do."""
+    if not method.squeezed:
+        return path
+    suffix = {"gzip": ".gz", "zstd": ".zst"}[method.squeezed]
+    for one in sorted(path.glob("*.tar")) if method.form is Form.TARS else [path]:
+        packed = one.with_name(one.name + suffix)
+        programs.run(method.squeezed, "-q", "-c", one, out=packed)
+        one.unlink()
+        if method.form is not Form.TARS:
+            return packed.rename(path)
+    return path
