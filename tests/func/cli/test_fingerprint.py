@@ -84,7 +84,7 @@ def test_a_file_comes_back_as_it_was_and_anything_else_is_refused(server: Postgr
     portrait = write_portrait(server.dsn(), tmp_path / "facts.json")
     content = (tmp_path / "facts.json").read_bytes()
     assert read_portrait(content, "facts.json") == portrait
-    for broken in (b"", b"[]", b"{}", content[:200], content.replace(b'"schema_version": 1', b'"schema_version": 2')):
+    for broken in (b"", b"[]", b"{}", content[:200], content.replace(b'"schema_version": 2', b'"schema_version": 1')):
         with pytest.raises(UsageError, match=r"facts.json is no facts file"):
             read_portrait(broken, "facts.json")
 
