@@ -56,7 +56,7 @@ def test_everything_that_a_backup_must_bring_back_is_written_down_twice_alike(
     assert "50 rows in 1 tables" in ended.out
 
     record = json.loads(one)
-    assert (record["format"], record["schema_version"]) == ("gonogo database facts", 1)
+    assert (record["format"], record["schema_version"]) == ("gonogo database facts", 2)
     objects = record["fingerprint"]["objects"]
     assert record["fingerprint"]["tables"]["public.notes"]["rows"] == 50
     assert "app.tenant" in objects["policy"]["public.notes.own"]
