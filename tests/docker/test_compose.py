@@ -18,6 +18,7 @@ from gonogo.core.errors import StackError
 from gonogo.core.outcome import Capability
 from gonogo.engine.init.draft import Wanted, draft
 from gonogo.pg.sessions import session
+from gonogo.runners.drill import run_drill
 from gonogo.stacks.compose.program import problem
 from gonogo.stacks.contract import application_of, questions_of
 from gonogo.stacks.docker.engine import RUN, leftovers
@@ -85,11 +86,22 @@ def test_the_stack_file_has_at_most_twenty_lines_and_its_checks_give_a_verdict(t
 
 def test_only_what_a_project_cannot_have_is_missing(project: Running) -> None:
     lacking = {
-        Capability.PROMOTE, Capability.FAILOVER, Capability.HOOKS, Capability.LIMIT_DISK, Capability.PHYSICAL_RESTORE,
+        Capability.PROMOTE, Capability.FAILOVER, Capability.HOOKS, Capability.LIMIT_DISK,
     }  # fmt: skip
     assert project.stack.missing.keys() <= lacking
     assert all(project.stack.missing.values())
     assert {Capability.CAPTURE, Capability.SCRATCH_APPLICATION, Capability.KILL} <= project.stack.capabilities
+
+
+def test_a_project_is_restored_from_its_files_and_received_wal(project: Running, engine: DockerClient) -> None:
+    context, kept = project.context("restore_drills/pitr", seconds=300)
+    run_drill(context, project.inputs.verifications["restore_drills/pitr"].spec)
+
+    assert (kept.value("restored"), kept.value("unexpected_rows"), kept.value("rows_after_target")) == (True, 0, 0)
+    assert kept.value("fingerprints_differ") == 0
+    assert scalar(project.stack.postgres().dsn(), "SELECT count(*) FROM pg_replication_slots") == 0
+    label = f"com.docker.compose.project=gonogo-{project.run.run_id}"
+    assert not [one for one in engine.containers.list(filters={"label": label}) if "pg_receivewal" in str(one.top())]
 
 
 def test_the_logins_of_the_project_are_the_roles(project: Running) -> None:

@@ -90,7 +90,7 @@ TABLE: Mapping[Capability, tuple[Support, Support]] = {
 DIFFERENT: Mapping[tuple[Capability, str], Support] = {
     (Capability.PAUSE, "docker"): _where("the engine controls groups of processes"),
     (Capability.PHYSICAL_RESTORE, "docker"): _where(
-        "gonogo started the database's container; not of a Compose project"
+        "the server lets its files be copied, as that of a Compose project may not"
     ),
     (Capability.LIMIT_DISK, "docker"): _where("the service has a tmpfs of a size for its data"),
 }

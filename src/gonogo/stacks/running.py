@@ -25,7 +25,7 @@ LLM_KIND = "openai_stub"
 class RunningStack:
     """Implements Stack for services that were started or attached to; scratch copies are the runtime's part."""
 
-    no_physical_restore: str | None = "no server of a Compose project is started from a restored data directory"
+    no_physical_restore: str | None = "this runtime starts no server from a restored data directory"
 
     def __init__(
         self, *, runtime: str, request: StackRequest, references: References, started: Mapping[str, Started]

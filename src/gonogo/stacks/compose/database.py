@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
@@ -16,9 +17,11 @@ from gonogo.stacks.compose.dollars import plain
 from gonogo.stacks.compose.logins import Login, logins
 from gonogo.stacks.compose.member import Member, Written
 from gonogo.stacks.docker.images import Image
+from gonogo.stacks.docker.receiver import RECEIVER_SECONDS
 from gonogo.stacks.docker.server import LOGS
-from gonogo.stacks.docker.tools import run_tool
+from gonogo.stacks.docker.tools import run_tool, running_tool
 from gonogo.stacks.interfaces import KillProof, PostgresServer, Role, ToolResult
+from gonogo.stacks.slot import replication_slot
 from gonogo.stacks.sqlserver import CONNECT_TIMEOUT_SECONDS, Credential, Group, SqlServer
 
 PORT = 5432
@@ -197,14 +200,46 @@ class ComposePostgres(KnownLogins):
         self, name: str, arguments: Sequence[str], *, deadline: Deadline, stdout: Path | None = None
     ) -> ToolResult:
         """Run a client tool of the container as the administrator; files must lie in the run's scratch folder."""
+        return run_tool(
+            self._site, self._box.container, [name, *arguments], self._variables(), deadline=deadline, stdout=stdout
+        )
+
+    def _variables(self) -> dict[str, str]:
+        """How the administrator's tools in its container reach it."""
         admin = self.roles[Role.ADMIN]
-        connection = {
+        return {
             "PGHOST": "127.0.0.1", "PGPORT": str(self._inside), "PGUSER": admin.name, "PGPASSWORD": admin.password,
             "PGDATABASE": self.database, "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT_SECONDS), "PGAPPNAME": "gonogo",
         }  # fmt: skip
-        return run_tool(
-            self._site, self._box.container, [name, *arguments], connection, deadline=deadline, stdout=stdout
-        )
+
+    def no_replication(self) -> str | None:
+        """Why nothing can be copied from it as a whole; None where it can. It is asked as pg_basebackup would ask."""
+        words = ["--no-psqlrc", "--dbname=dbname=postgres replication=true", "--command=IDENTIFY_SYSTEM"]
+        done = self.tool("psql", words, deadline=Deadline.after(READ_SECONDS))
+        if done.exit_code == 0 and self.setting("wal_level") != "minimal" and self.setting("max_wal_senders") != "0":
+            return None
+        said = " ".join(done.stderr.split()) or "its wal_level is minimal, or it has no max_wal_senders"
+        return f"{self.name} lets nobody copy its files: {said}"
+
+    def setting(self, name: str) -> str:
+        """One of its settings, as PostgreSQL shows it."""
+        with session(self.dsn(database="postgres"), timeout_seconds=READ_SECONDS) as connection:
+            row = connection.execute("SELECT current_setting(%s)", [name]).fetchone()
+        return str(row[0]) if row else ""
+
+    @contextmanager
+    def receive_wal(self, folder: Path) -> Iterator[str]:
+        """Run pg_receivewal beside the server in its container, with a slot. Implements WalSending."""
+        name = f"{self.member}-wal-{secrets.token_hex(3)}"
+        with replication_slot(self, name.replace("-", "_")) as slot:
+            command = ["pg_receivewal", f"--directory={folder}", f"--slot={slot}", "--synchronous", "--no-password"]
+            variables = {**self._variables(), "PGAPPNAME": name}
+            with running_tool(self._site, self._box.container, command, variables) as said:
+                try:
+                    self.await_streaming(name, Deadline.after(RECEIVER_SECONDS))
+                except DeadlineExceeded as error:
+                    raise StackError(f"{name} does not stream: {error}; {' '.join(said().split())}") from error
+                yield name
 
     # --- start, stop, faults
 

@@ -20,6 +20,7 @@ from gonogo.stacks.compose.project import TAIL_LINES, Project
 from gonogo.stacks.compose.rewrite import Model
 from gonogo.stacks.docker.box import HOST
 from gonogo.stacks.docker.engine import RUN, SERVICE, labels_of, speaking
+from gonogo.stacks.docker.restored import fill
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.web import DockerHttp
@@ -33,10 +34,11 @@ from gonogo.stacks.started import Started
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
-# What a fresh server like the source needs to hold the same data, and to be as quick.
+# What a server like the source needs to hold the same data, to replay its WAL, and to be as quick.
 LIKE_THE_SOURCE = (
     "shared_preload_libraries", "shared_buffers", "max_connections", "work_mem", "maintenance_work_mem",
     "effective_cache_size", "max_worker_processes", "max_parallel_workers", "max_parallel_maintenance_workers",
+    "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction",
 )  # fmt: skip
 SETTINGS = """
 SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s) AND source NOT IN ('default', 'override')
@@ -66,6 +68,8 @@ class ScratchPostgres(KnownLogins, DockerPostgres):
 
 class ComposeStack(RunningStack):
     """Implements Stack. What it can do is asked of the project's containers, as they are."""
+
+    no_physical_restore = None
 
     def __init__(
         self,
@@ -109,6 +113,7 @@ class ComposeStack(RunningStack):
             found[Capability.SCRATCH_POSTGRES] = (
                 f"the image of {server.name} has not the interface of the official postgres image (PG_MAJOR)"
             )
+        found[Capability.PHYSICAL_RESTORE] = found.get(Capability.SCRATCH_POSTGRES) or server.no_replication()
         found[Capability.SCRATCH_APPLICATION] = found.get(Capability.SCRATCH_POSTGRES) or self._through_others(server)
         return found
 
@@ -141,20 +146,22 @@ class ComposeStack(RunningStack):
 
     @contextmanager
     def scratch_postgres(self, request: ScratchRequest, deadline: Deadline) -> Iterator[PostgresServer]:
-        """A fresh server of the project's image in a container of its own."""
+        """A server of the project's image in a container of its own: fresh, or from what `fill` restores."""
         source = self.postgres()
         assert isinstance(source, ComposePostgres)
-        if request.fill is not None:
-            raise MissingCapability(self.no_physical_restore or "no physical restore")
         server = ScratchPostgres(
             name=self._fresh_name(request.name), site=replace(self._site, deadline=deadline), image=source.image,
             database=source.database, roles=source.roles, group=Group(),
             settings={**_settings_of(source), **request.settings, "archive_mode": "off"},
         )  # fmt: skip
         try:
-            server.start(deadline)
-            _copy_roles(source, server)
-            prove_fresh(server, source)
+            if request.fill is not None:
+                fill(server, request, self.scratch, deadline)
+                server.start(deadline)
+            else:
+                server.start(deadline)
+                _copy_roles(source, server)
+                prove_fresh(server, source)
             yield server
         finally:
             server.discard()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,17 +9,16 @@ from dataclasses import replace
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
 from gonogo.stacks.docker.build import run_once
+from gonogo.stacks.docker.restored import fill
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import REPLAY, HttpService, PostgresServer, ScratchRequest, StackRequest
+from gonogo.stacks.interfaces import HttpService, PostgresServer, ScratchRequest, StackRequest
 from gonogo.stacks.running import RunningStack
 from gonogo.stacks.services import Declared
 from gonogo.stacks.services.http import container_service
 from gonogo.stacks.services.postgres import create_database, references_inside
 from gonogo.stacks.sqlserver import Group, prove_fresh
 from gonogo.stacks.started import Started
-
-MOVING = "into the volume"
 
 
 class DockerStack(RunningStack):
@@ -63,7 +61,7 @@ class DockerStack(RunningStack):
         )  # fmt: skip
         try:
             if request.fill is not None:
-                self._filled(server, request, deadline)
+                fill(server, request, self.scratch, deadline)
                 server.start(deadline)
             else:
                 server.start(deadline)
@@ -72,18 +70,6 @@ class DockerStack(RunningStack):
             yield server
         finally:
             server.discard()
-
-    def _filled(self, server: DockerPostgres, request: ScratchRequest, deadline: Deadline) -> None:
-        """Restored here, where gonogo may look at the files, then moved to where the engine keeps data."""
-        assert request.fill is not None
-        folder = self.scratch / f"{server.name}.data"
-        try:
-            request.fill(folder)
-            request.phase(MOVING)
-            server.take_in(folder, deadline)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        request.phase(REPLAY)
 
     @contextmanager
     def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:

@@ -6,8 +6,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +48,7 @@ def run_tool(
                 lambda: not call.thread.is_alive(), every_seconds=POLL_SECONDS, what=f"{command[0]} runs"
             )
         except GonogoError:
-            with suppress(GonogoError), speaking("the tool cannot be ended"):
-                container.exec_run(["sh", "-c", f'kill -9 "$(cat {pid})"'], user=ourselves())
+            _kill(container, pid)
             call.thread.join(END_SECONDS)
             raise
         if call.error is not None:
@@ -60,6 +59,27 @@ def run_tool(
             stderr=call.complaint + _text(err),
             seconds=ended - started,
         )
+
+
+@contextmanager
+def running_tool(
+    site: DockerSite, container: Container, command: Sequence[str], connection: Mapping[str, str]
+) -> Iterator[Callable[[], str]]:
+    """Run a tool that goes on; killed on leaving. Yields a function that gives what it has complained of."""
+    with tempfile.TemporaryDirectory(dir=site.scratch, prefix="tool-") as folder:
+        out, err, pid = Path(folder, "stdout"), Path(folder, "stderr"), Path(folder, "pid")
+        call = _Call(container, [str(pid), str(out), str(err), *command], connection)
+        call.thread.start()
+        try:
+            yield lambda: f"{call.complaint}{_text(err)}"
+        finally:
+            _kill(container, pid)
+            call.thread.join(END_SECONDS)
+
+
+def _kill(container: Container, pid: Path) -> None:
+    with suppress(GonogoError), speaking("the tool cannot be ended"):
+        container.exec_run(["sh", "-c", f'kill -9 "$(cat {pid})"'], user=ourselves())
 
 
 def ourselves() -> str:
