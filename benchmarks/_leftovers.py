@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +75,7 @@ def before() -> Before:
     return Before(shared_files=shared_files(), segments=frozenset(segment for segment, _ in _segments()))
 
 
-def left(traces: Traces, folder: str, run_ids: Iterable[str], earlier: Before) -> list[str]:
+def left(traces: Traces, folder: str, run_ids: Sequence[str], earlier: Before) -> list[str]:
     """What is still there of a run, one sentence each. Neighbours on the host do not count.
 
     Nobody says whose a file of /dev/shm is: a new one that stays counts.
@@ -92,15 +92,23 @@ def left(traces: Traces, folder: str, run_ids: Iterable[str], earlier: Before) -
         if creator in pids and segment not in earlier.segments
     ]
     found += [one for run_id in run_ids for one in _in_docker(run_id)]
-    return found + [f"file {one}" for one in sorted(_lasting(earlier.shared_files))]
+    return found + [f"file {one}" for one in sorted(_lasting(earlier.shared_files, frozenset(run_ids)))]
 
 
-def _lasting(shared_before: frozenset[str]) -> frozenset[str]:
-    """Files of /dev/shm that are new and stay: those of a neighbour that is just at work go."""
+def _lasting(shared_before: frozenset[str], run_ids: frozenset[str]) -> set[str]:
+    """Files of /dev/shm that are new and stay: those of a neighbour that is just at work go.
+
+    What lies in a folder there is of the run that the folder names.
+    """
     limit = time.monotonic() + NEIGHBOUR_SECONDS
-    while (found := shared_files() - shared_before) and time.monotonic() < limit:
+    while (found := _of(run_ids, shared_files() - shared_before)) and time.monotonic() < limit:
         time.sleep(0.2)
     return found
+
+
+def _of(run_ids: frozenset[str], files: Iterable[str]) -> set[str]:
+    parts = {one: Path(one).relative_to("/dev/shm").parts for one in files}
+    return {one for one, names in parts.items() if len(names) == 1 or run_ids & set(names)}
 
 
 def _pids() -> list[str]:
