@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -23,6 +24,8 @@ APPLICATION = "application"
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "
 RUNS = 2  # the second one finds its pages where a served search finds them
 STATEMENT_SECONDS = 20.0
+FEW_ROWS = 5_000  # below, the planner may rightly read them all
+OTHER_WAYS = ("enable_seqscan", "enable_bitmapscan", "enable_sort")  # than through an index in its order
 
 
 class Parameters(Spec):
@@ -69,20 +72,35 @@ class Explain:
         summary = summarise(document, relations)
         evidence = context.recorder.artifact("plan.json", json.dumps(document, indent=2))
         used = [name for name in summary.indexes if name in indexes]
-        yield _told(
-            "index_scan",
-            bool(used),
-            tenant,
-            evidence,
-            f"read through {', '.join(summary.indexes) or 'no index'}; vector indexes: {', '.join(indexes) or 'none'}",
+        rows = table_of(context, parameters.table).rows
+        few = "" if used or rows >= FEW_ROWS else _too_few(context, parameters, captured, indexes, relations)
+        detail = (
+            f"read through {', '.join(summary.indexes) or 'no index'}; vector indexes: {', '.join(indexes) or 'none'}"
         )
+        yield _told("index_scan", None if few else bool(used), tenant, evidence, few or detail)
         yield _told("index_name", ", ".join(summary.indexes), tenant, evidence, "")
-        yield from _reading(summary, table_of(context, parameters.table).rows, tenant, evidence)
+        for one in _reading(summary, rows, tenant, evidence):
+            hidden = few and one.name == "rows_examined_fraction"
+            yield replace(one, value=None, detail=few) if hidden else one
         if parameters.query == APPLICATION:
             yield from _operator(captured.operator, indexes, evidence)
 
 
-def _told(name: str, value: bool | str, subject: str, evidence: str, detail: str) -> Observation:
+def _too_few(
+    context: Context, parameters: Parameters, captured: Captured, indexes: Collection[str], relations: Collection[str]
+) -> str:
+    """Why a plan without the index says nothing: it would be used if there were more rows. "" where it would not."""
+    from gonogo.pg.plans import summarise  # noqa: PLC0415 - beside what needs it
+
+    query = None if parameters.query == APPLICATION else parameters.query
+    forced = summarise(_explained(context, captured, query, without=OTHER_WAYS), relations)
+    able = [name for name in forced.indexes if name in indexes]
+    return (
+        f"{able[0]} can serve the query, but so few rows the planner reads all: load {FEW_ROWS} or more" if able else ""
+    )
+
+
+def _told(name: str, value: bool | str | None, subject: str, evidence: str, detail: str) -> Observation:
     return Observation(name=name, value=value, subject=subject, n=1, evidence=evidence, detail=detail)
 
 
@@ -121,8 +139,9 @@ def _operator(operator: str, indexes: dict[str, tuple[str, frozenset[str]]], evi
     yield _told("operator_matches_opclass", bool(matching), "", evidence, detail)
 
 
-def _explained(context: Context, captured: Captured, query: str | None) -> Any:
-    """EXPLAIN's JSON as the application's role gets it. `query` replaces the captured search."""
+def _explained(context: Context, captured: Captured, query: str | None, without: Sequence[str] = ()) -> Any:
+    """EXPLAIN's JSON as the application's role gets it. `query` replaces the captured search, `without` are ways of the
+    planner that are switched off."""
     from gonogo.pg.replay import send, transaction_like  # noqa: PLC0415 - needs the driver
     from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
     from gonogo.stacks.interfaces import Role  # noqa: PLC0415 - beside its use
@@ -134,6 +153,8 @@ def _explained(context: Context, captured: Captured, query: str | None) -> Any:
         session(dsn, timeout_seconds=STATEMENT_SECONDS) as connection,
         transaction_like(connection, captured),
     ):
+        for setting in without:
+            connection.execute(f"SET LOCAL {setting} = off".encode())
         for _ in range(RUNS):
             row = send(connection, EXPLAIN + statement, parameters).fetchone()
             document = row[0] if row else None

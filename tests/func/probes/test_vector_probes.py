@@ -11,7 +11,7 @@ import pytest
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.pg.sessions import session
-from gonogo.probes import PROBES
+from gonogo.probes import PROBES, explain
 from gonogo.stacks.interfaces import Role
 
 
@@ -41,6 +41,20 @@ def test_the_smallest_tenant_is_rightly_answered_without_the_index(reference_sta
     assert (
         observed(reference_stack, "explain", table="chunks", tenant="smallest").value("index_scan", "initech") is False
     )
+
+
+def test_few_rows_that_are_all_read_say_nothing_of_an_index_that_could_serve(
+    reference_stack: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(explain, "FEW_ROWS", 1_000_000)
+    seen = observed(reference_stack, "explain", table="chunks", tenant="smallest")
+    assert (seen.value("index_scan", "initech"), seen.value("rows_examined_fraction", "initech")) == (None, None)
+    (scan,) = [one for one in seen.observations if one.name == "index_scan"]
+    assert "chunks_embedding_idx can serve the query" in scan.detail
+
+    unordered = {"table": "chunks", "tenant": "smallest", "query": "SELECT id FROM chunks LIMIT 5"}
+    seen = observed(reference_stack, "explain", **unordered)
+    assert seen.value("index_scan", "initech") is False  # it could not
 
 
 def test_a_query_of_the_users_own_is_explained_as_the_tenant(reference_stack: Any) -> None:
