@@ -114,13 +114,13 @@ def command(path: Path, **given: Any) -> None:
     """Restore a backup that somebody else made, in a box, and say whether it is sound. No stack file.
 
     PATH is a dump of pg_dump (-Fc, -Fd, -Ft, or plain SQL, also compressed by gzip, zstd or lz4) or of pg_dumpall, the
-    folder of a base backup of pg_basebackup (plain, or base.tar, also compressed), or a folder of such folders, full
-    and incremental. What it is shows from what is in it. It is only read.
+    folder of a base backup of pg_basebackup (plain, or base.tar, also compressed), a folder of such folders, full and
+    incremental, or a repository of pgBackRest or Barman, restored by its own tool. What it is shows from what is in it.
+    It is only read.
 
     It needs a PostgreSQL of its major version (a dump: or a newer one) with its extensions: the embedded one, or the
     one of GONOGO_PG_BINDIR. A backup can run code, so everything runs without network, as nobody, with nothing of this
-    host to see; where that cannot be had the answer is HOLD. Not restored yet, and HOLD: repositories of pgBackRest and
-    Barman.
+    host to see; where that cannot be had the answer is HOLD.
 
     Without --reference a good backup is PARTIAL (exit 0): it restores, is sound, and was compared with nothing. A live
     reference is compared as it is now: what was written since the backup differs.

@@ -104,15 +104,18 @@ def require_sensible(options: VerifyOptions, given: Given) -> None:
     asked, kind = options.asked, given.kind
     what = kind.value if kind else "compressed file"
     files = kind is not None and kind.physical
+    brings = kind is not None and kind.brings_wal
     if asked.backup and not (kind is not None and kind.several):
         raise UsageError(f"--backup {asked.backup}: {given.path} is one backup, a {what}")
+    if asked.wal is not None and brings:
+        raise UsageError(f"--wal: a {what} brings its own WAL")
     if asked.wal is not None and not files:
         raise UsageError(f"--wal: no WAL can be replayed over a {what}")
     if asked.wal is not None and not asked.wal.is_dir():
         raise UsageError(f"--wal {asked.wal}: there is no such folder")
-    if asked.wal is not None and options.explore:
-        raise UsageError("--explore: it measures ways to restore the backup itself, without --wal")
-    if asked.target is not None and asked.wal is None:
+    if (asked.wal is not None or brings) and options.explore:
+        raise UsageError("--explore: it measures ways to restore a dump or a base backup, without archived WAL")
+    if asked.target is not None and asked.wal is None and not brings:
         raise UsageError("--to: a moment is reached by replaying WAL: --wal FOLDER says where it is")
     if asked.tablespaces and not files:
         raise UsageError(f"--tablespace: a {what} has no folders outside of it")

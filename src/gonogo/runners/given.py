@@ -20,7 +20,7 @@ from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed, printable
-from gonogo.drills.given import LACKING, Asked, BackupKind, Given, chain, physical
+from gonogo.drills.given import LACKING, Asked, BackupKind, Given, barman, chain, pgbackrest, physical
 from gonogo.drills.given.archive import Archive
 from gonogo.drills.given.cluster import ClusterDump
 from gonogo.drills.given.filling import Filled, Filling
@@ -45,6 +45,8 @@ FILLS: dict[BackupKind, Callable[[Filling], Filled]] = {
     BackupKind.BASE: physical.fill,
     BackupKind.BASE_TAR: physical.fill,
     BackupKind.CHAIN: chain.fill,
+    BackupKind.PGBACKREST: pgbackrest.fill,
+    BackupKind.BARMAN: barman.fill,
 }
 OUR_MISTAKE = "42"  # a statement of ours that is wrong says nothing of the backup
 FIRST_BYTES, RATIO = 2 * 2**30, 100  # what may be written by default: an empty server, and a hundred times the backup
@@ -150,16 +152,18 @@ class Verifying:
         self._verify(server, databases, carried)
 
     def _physical(self, server: BoxedPostgres, taking: Taking) -> tuple[Carried, list[str]]:
-        self._filled(server, taking)
+        filled = self._filled(server, taking)
         self.digest = taking.digest.hexdigest()
         server.box.own(server.data)
-        archive = self._archive(server, taking)
+        archive = self._archive(server, taking, filled)
         self.clock.begin("pre-check")
         major = physical.require_major(server.data, self.binaries.major)
         if archive is not None:
             archive.take()
             self.digest = taking.digest.hexdigest()
-        verified = physical.verify(server, self.deadline, server.data, archive.instead if archive else None)
+        verified = filled.verified or physical.verify(
+            server, self.deadline, server.data, archive.instead if archive else None
+        )
         self.observe(Observation(name="files_verified", value=verified.value, n=1, detail=verified.detail))
         if verified.value is False:
             raise RestoreFailed(verified.detail)
@@ -170,14 +174,14 @@ class Verifying:
         with self._session(server, server.database) as connection:
             return carried_by(self.request, major=major), list(names(connection, "databases"))
 
-    def _archive(self, server: BoxedPostgres, taking: Taking) -> Archive | None:
-        asked = self.request.asked
-        if asked.wal is None:
+    def _archive(self, server: BoxedPostgres, taking: Taking, filled: Filled) -> Archive | None:
+        asked, files = self.request.asked, filled.wal
+        if asked.wal is not None:
+            files = {one.name: one for one in asked.wal.resolve().iterdir()}
+        if files is None:
             return None
         folder = server.box.folder / "wal"
-        return Archive(
-            filling=self._filling(server, taking), source=asked.wal.resolve(), folder=folder, target=asked.target
-        )
+        return Archive(filling=self._filling(server, taking), files=files, folder=folder, target=asked.target)
 
     def _filling(self, server: BoxedPostgres, taking: Taking) -> Filling:
         return Filling(

@@ -63,7 +63,7 @@ def test_a_file_without_line_ends_is_not_one_line_in_memory(tmp_path: Path) -> N
             BackupKind.BASE,
             "incremental",
         ),
-        ({"archive/x": b"", "backup/x": b""}, None, "pgBackRest"),
+        ({"archive/x": b"", "backup/x": b""}, BackupKind.PGBACKREST, ""),
     ],
 )
 def test_folders(files: dict[str, bytes], kind: BackupKind | None, unsupported: str, tmp_path: Path) -> None:

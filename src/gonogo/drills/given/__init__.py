@@ -30,17 +30,24 @@ class BackupKind(StrEnum):
     CLUSTER = "dump of a whole cluster (pg_dumpall)"
     BASE = "base backup (pg_basebackup -Fp)"
     BASE_TAR = "base backup in archives (pg_basebackup -Ft)"
+    PGBACKREST = "repository of pgBackRest"
+    BARMAN = "repository of Barman"
     CHAIN = "folder of base backups, full or incremental"
 
     @property
     def physical(self) -> bool:
         """Whether it holds the files of a cluster: everything is in it, for one major version."""
-        return self in {BackupKind.BASE, BackupKind.BASE_TAR, BackupKind.CHAIN}
+        return self in {BackupKind.BASE, BackupKind.BASE_TAR} or self.several
+
+    @property
+    def brings_wal(self) -> bool:
+        """Whether archived WAL comes with it."""
+        return self in {BackupKind.PGBACKREST, BackupKind.BARMAN}
 
     @property
     def several(self) -> bool:
         """Whether one of several backups is restored."""
-        return self is BackupKind.CHAIN
+        return self is BackupKind.CHAIN or self.brings_wal
 
     @property
     def brings_roles(self) -> bool:

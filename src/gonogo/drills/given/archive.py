@@ -51,7 +51,7 @@ class Archive:
     """The WAL that was taken in, and what recovery from it is told. `folder` is in the box."""
 
     filling: Filling
-    source: Path
+    files: Mapping[str, Path]  # by the names that PostgreSQL gives them
     folder: Path
     target: Target | None = None
     way: Way = field(init=False)
@@ -63,11 +63,10 @@ class Archive:
         """Find what is needed, and copy it. Raises RestoreFailed that names what is missing, NotMeasurable."""
         self._learn()
         self.folder.mkdir(mode=0o700)
-        files = {one.name for one in os.scandir(self.source)}
         own = self.filling.server.data / PG_WAL
         of_backup = {one.name for one in os.scandir(own)} if own.is_dir() else set()
-        histories = self._histories(files)
-        pieces = [piece for name in sorted(files) if (piece := piece_of(name, self.segment_bytes))]
+        histories = self._histories()
+        pieces = [piece for name in sorted(self.files) if (piece := piece_of(name, self.segment_bytes))]
         there = {(one.timeline, one.number) for one in pieces if not one.partial}
         brought = [piece for name in sorted(of_backup) if (piece := piece_of(name, self.segment_bytes))]
         extra = [one for one in brought if (one.timeline, one.number) not in there and not one.partial]
@@ -117,9 +116,9 @@ class Archive:
                 f"nobody knows whether {moment.isoformat()} is before the backup, which began in that second"
             )
 
-    def _histories(self, files: set[str]) -> dict[int, list[tuple[int, int]]]:
+    def _histories(self) -> dict[int, list[tuple[int, int]]]:
         found = {}
-        for name in sorted(files):
+        for name in sorted(self.files):
             if match := HISTORY.match(name):
                 plain = f"{match['tli']}.history"
                 self._copy(name, plain)
@@ -163,7 +162,7 @@ class Archive:
             raise RestoreFailed(f"{piece.file}: {flaw}")
 
     def _copy(self, file: str, name: str, *, unfinished: bool = False) -> None:
-        source, taking = self.source / file, self.filling.taking
+        source, taking = self.files[file], self.filling.taking
         head = taking.head(source, 8)
         compression = next((one for magic, one in MAGICS.items() if head.startswith(magic)), "")
         taking.file(source, self.folder / name, compression, unfinished=unfinished)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from gonogo.core.deadline import Deadline
 from gonogo.drills import Phases
@@ -24,7 +26,20 @@ class Filling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """Whether every file is as the manifest says; `value` is None where there is no manifest to tell."""
+
+    value: bool | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """What came of it: `said` of what was used, "" where there was nothing to choose."""
+    """What came of it: `said` of what was used, "" where there was nothing to choose.
+
+    `verified`: by the tool that restored it; `wal`: what comes with it, by the names that PostgreSQL gives it.
+    """
 
     said: str = ""
+    verified: Verified | None = None
+    wal: Mapping[str, Path] | None = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
@@ -10,7 +9,7 @@ from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.drills import Phases, RestoreFailed, words
 from gonogo.drills.given import LACKING
 from gonogo.drills.given.archive import Archive
-from gonogo.drills.given.filling import Filled, Filling
+from gonogo.drills.given.filling import Filled, Filling, Verified
 from gonogo.drills.given.recognise import BEFORE_IT
 from gonogo.stacks.local.boxed import LET_IN, SINCE_IN_PLACE, BoxedPostgres
 from gonogo.stacks.sqlserver import complaint
@@ -31,14 +30,6 @@ NOT_OURS = (
 COMPRESSIONS = {".gz": "gzip", ".zst": "zstd", ".lz4": "lz4"}
 ARCHIVES = {"tar", *(f"tar{suffix}" for suffix in COMPRESSIONS)}
 VERSION_BYTES = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """Whether every file is as the manifest says; `value` is None where there is no manifest to tell."""
-
-    value: bool | None
-    detail: str
 
 
 def fill(filling: Filling) -> Filled:
@@ -123,19 +114,21 @@ def require_major(data: Path, major: int) -> int:
     return found
 
 
-def verify(server: BoxedPostgres, deadline: Deadline, data: Path, wal: Path | None = None) -> Verified:
-    """pg_verifybackup over every file of a copy and its WAL, which may be elsewhere."""
+def verify(
+    server: BoxedPostgres, deadline: Deadline, data: Path, wal: Path | None = None, *, parse: bool = True
+) -> Verified:
+    """pg_verifybackup over every file of a copy and its WAL, which may be elsewhere or be looked at later."""
     if not (data / MANIFEST).is_file():
         return Verified(value=None, detail="it has no manifest: nobody can tell whether its files are whole")
     has_reader = (server.box.binaries.bindir / "pg_waldump").is_file()
-    arguments = [str(data)] if has_reader else ["--no-parse-wal", str(data)]
+    arguments = [str(data)] if has_reader and parse else ["--no-parse-wal", str(data)]
     if wal is not None:
         arguments.insert(0, f"--wal-directory={wal}")
     result = server.box.tool("pg_verifybackup", arguments, deadline=deadline)
     if result.exit_code:
         return Verified(value=False, detail=f"pg_verifybackup: {words(result)}")
     read = "its WAL too" if has_reader else "its WAL was not read (there is no pg_waldump)"
-    return Verified(value=True, detail=f"every file is as the manifest says, {read}")
+    return Verified(value=True, detail=f"every file is as the manifest says{f', {read}' if parse else ''}")
 
 
 def start(server: BoxedPostgres, phases: Phases, deadline: Deadline, archive: Archive | None = None) -> None:

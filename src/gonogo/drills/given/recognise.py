@@ -118,8 +118,12 @@ def _folder(path: Path) -> Given:
         return Given(path=path, size_bytes=_size_of(path), kind=kind, unsupported=reason)
     if any(is_base(one) for one in entries.values()):
         return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.CHAIN)
-    if {"archive", "backup"} <= entries.keys() or "backup.info" in entries:
-        reason = "it is a repository of pgBackRest or Barman, which gonogo does not restore yet: give what it restores"
+    if {"archive", "backup"} <= entries.keys():
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.PGBACKREST)
+    if barman_servers(path):
+        return Given(path=path, size_bytes=_size_of(path), kind=BackupKind.BARMAN)
+    if "backup.info" in entries:
+        reason = "it is one backup of a repository of Barman, without its WAL: give the folder of its server"
         return Given(path=path, size_bytes=0, unsupported=reason)
     names = ", ".join(sorted(entries)[:SHOWN])
     raise UsageError(f"{path} is no backup of PostgreSQL: it is a folder with {names}; gonogo knows {WANTED}")
@@ -131,6 +135,12 @@ def is_base(path: Path) -> bool:
         return False
     names = {one.name for one in path.iterdir()}
     return {"PG_VERSION", "global"} <= names or any(name.startswith("base.tar") for name in names)
+
+
+def barman_servers(path: Path) -> list[Path]:
+    """The folders of servers, of a repository or of one of its servers."""
+    found = [one for one in (path, *sorted(path.iterdir())) if one.is_dir() and not one.is_symlink()]
+    return [one for one in found if {"base", "wals"} <= {inside.name for inside in one.iterdir()}]
 
 
 def _size_of(folder: Path) -> int:

@@ -94,8 +94,9 @@ class Box:
         stdin: Path | None = None,
         stdout: Path | None = None,
         most_bytes: int | None = None,
+        semaphores: Path | None = None,
     ) -> ToolResult:
-        """Run a program to its end.
+        """Run a program to its end. `semaphores`: a folder for those that it shares with its children.
 
         A deadline, an interruption and a lack of space kill it with all that it started, a file of its that grows
         beyond `most_bytes` ends it. Raises NotMeasurable, Interrupted.
@@ -105,7 +106,7 @@ class Box:
         out, err = stdout or self._logs / f"{name}.out", self._logs / f"{name}.err"
         started = time.monotonic()
         process = self.site.spawner.spawn(
-            self._command(command, stdin, most_bytes),
+            self._command(command, stdin, most_bytes, semaphores),
             environment=self._environment(environment or {}),
             folder=self.folder,
             stdout=out,
@@ -158,11 +159,22 @@ class Box:
         if self.stopped:
             raise NotMeasurable(self.stopped)
 
-    def _command(self, command: Sequence[str], stdin: Path | None, most_bytes: int | None = None) -> list[str]:
+    def _command(
+        self,
+        command: Sequence[str],
+        stdin: Path | None,
+        most_bytes: int | None = None,
+        semaphores: Path | None = None,
+    ) -> list[str]:
         """Contained, or as it is where that cannot be had and the caller trusts the data."""
         if self.why_not is not None:
             return ["/bin/sh", "-c", 'exec "$@" < "$0"', str(stdin or os.devnull), *command]
-        return self._walls.around(command=list(command), stdin=str(stdin) if stdin else None, most=most_bytes)
+        return self._walls.around(
+            command=list(command),
+            stdin=str(stdin) if stdin else None,
+            most=most_bytes,
+            semaphores=str(semaphores) if semaphores else None,
+        )
 
     def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
         """Nothing of ours: what is in here is read by what somebody else wrote."""

@@ -74,6 +74,8 @@ def make_root(root: str, given: dict[str, Any]) -> None:
         show(root, path)
     for name in DEVICES:
         bind(f"/dev/{name}", f"{root}/dev/{name}", READ_ONLY | NO_SUID)
+    if given["semaphores"]:  # they are files, whose place is fixed; the folder is one of the box
+        bind(given["semaphores"], f"{root}/dev/shm", NO_SUID | NO_DEVICES)  # noqa: S108 - of the new root
     write(f"{root}/etc/passwd", f"contained:x:{given['uid']}:{given['gid']}::{given['box']}:/bin/false\n")
     write(f"{root}/etc/group", f"contained:x:{given['gid']}:\n")
     Path(root + given["box"]).mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ class Walls:
         given = {
             "box": str(self.box), "root": str(self.root), "read_only": self._readable(),
             "uid": self.account.uid, "gid": self.account.gid,
-            "command": [], "stdin": None, "most": None, "probe": None, **what,
+            "command": [], "stdin": None, "most": None, "probe": None, "semaphores": None, **what,
         }  # fmt: skip
         return [sys.executable, "-I", "-S", str(Path(contained.__file__)), json.dumps(given)]
 

@@ -1,0 +1,121 @@
+"""A repository of Barman: the newest backup, or the one asked for, restored by Barman itself, in the box.
+
+Barman copies what it has: its files are compared with the manifest before, and its WAL is looked at like any other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from gonogo.core.errors import NotMeasurable
+from gonogo.drills import RestoreFailed, printable, words
+from gonogo.drills.given.filling import Filled, Filling
+from gonogo.drills.given.physical import require_major, verify
+from gonogo.drills.given.recognise import barman_servers
+from gonogo.stacks.local.contain import decompressor
+
+PROGRAM = "barman"
+ID = re.compile(r"^\d{8}T\d{6}$")
+SERVER = re.compile(r"^[\w.-]{1,60}$")
+GROUP = re.compile(r"^[0-9A-F]{16}$")
+DONE = ("DONE", "WAITING_FOR_WALS")
+INFO_BYTES = 2**20
+SHOWN = 5
+CONFIGURATION = """\
+[barman]
+barman_home = {home}
+barman_user = {user}
+barman_lock_directory = {home}
+log_file = {home}/log
+[{server}]
+description = restored
+conninfo = host=/nowhere
+streaming_conninfo = host=/nowhere
+backup_method = postgres
+archiver = on
+"""
+
+
+def fill(filling: Filling) -> Filled:
+    """Restore into the data directory. Raises RestoreFailed, NotMeasurable."""
+    program = decompressor(PROGRAM)
+    if program is None:
+        raise NotMeasurable("it is a repository of Barman, and there is no program barman here")
+    source, box = _server(filling), filling.server.box
+    backups = _backups(filling, source)
+    identifier = _chosen(backups, filling.asked.backup)
+    server = source.name if SERVER.match(source.name) and source.name != PROGRAM else "restored"
+    home = box.folder / "repository"
+    for name in ("base", "wals", "incoming", "streaming", "errors"):
+        (home / server / name).mkdir(mode=0o700, parents=True)
+    copy = home / server / "base" / identifier
+    filling.taking.folder(source / "base" / identifier, copy)
+    semaphores = box.folder / "semaphores"
+    semaphores.mkdir(mode=0o700)
+    configuration = box.folder / "barman.conf"
+    user = "contained" if box.why_not is None else box.site.account.name
+    configuration.write_text(CONFIGURATION.format(home=home, user=user, server=server))
+    for path in (home, semaphores, configuration):
+        box.own(path)
+    filling.phases.begin("pre-check of its files")
+    require_major(copy / "data", box.binaries.major)
+    verified = verify(filling.server, filling.deadline, copy / "data", parse=False)
+    if verified.value is False:
+        raise RestoreFailed(verified.detail)
+    filling.phases.begin("barman")
+    arguments = ["-c", str(configuration), "recover", "--get-wal", server, identifier, str(filling.server.data)]
+    done = box.run([program, *arguments], deadline=filling.deadline, semaphores=semaphores)
+    if done.exit_code:
+        raise RestoreFailed(f"barman: {words(done)} {printable(done.stdout[-300:])}")
+    return Filled(
+        said=f"{identifier} of server {source.name}, of {len(backups)} backups",
+        verified=verified,
+        wal=_wal_of(source / "wals"),
+    )
+
+
+def _server(filling: Filling) -> Path:
+    found = barman_servers(filling.given.path)
+    if len(found) != 1:
+        there = printable(", ".join(one.name for one in found[:SHOWN]))
+        raise NotMeasurable(f"it is a repository of several servers: give the folder of one of {there}")
+    return found[0]
+
+
+def _backups(filling: Filling, server: Path) -> dict[str, Mapping[str, str]]:
+    """What Barman says of each, the oldest first."""
+    found: dict[str, Mapping[str, str]] = {}
+    for folder in sorted((server / "base").iterdir()):
+        info = folder / "backup.info"
+        if ID.match(folder.name) and not folder.is_symlink() and info.is_file():
+            text = filling.taking.head(info, INFO_BYTES).decode(errors="replace")
+            found[folder.name] = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return found
+
+
+def _chosen(backups: Mapping[str, Mapping[str, str]], name: str) -> str:
+    """The one asked for, or the newest that was finished. Raises RestoreFailed, NotMeasurable."""
+    finished = [one for one, about in backups.items() if about.get("status") in DONE]
+    if name and name not in backups:
+        there = printable(", ".join(list(backups)[-SHOWN:]))
+        raise NotMeasurable(f"there is no backup {name!r} in it; there are {there or 'none'}")
+    if not finished or (name and name not in finished):
+        of = f"{name} is {backups[name].get('status', 'of no status')}" if name else f"of {len(backups)} none is"
+        raise RestoreFailed(f"there is no finished backup: {printable(of)}")
+    chosen = name or finished[-1]
+    if backups[chosen].get("tablespaces", "None") != "None":
+        raise NotMeasurable("it has tablespaces, which gonogo does not restore from a repository of Barman yet")
+    return chosen
+
+
+def _wal_of(folder: Path) -> dict[str, Path]:
+    """The files of WAL, under the names that PostgreSQL gives them."""
+    found: dict[str, Path] = {}
+    for top in sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else ():
+        if top.is_file() and not top.is_symlink():
+            found[top.name] = top
+        elif GROUP.match(top.name) and top.is_dir() and not top.is_symlink():
+            found.update({path.name: path for path in top.iterdir()})
+    return found
