@@ -177,7 +177,7 @@ class Verifying:
     def _archive(self, server: BoxedPostgres, taking: Taking, filled: Filled) -> Archive | None:
         asked, files = self.request.asked, filled.wal
         if asked.wal is not None:
-            files = {one.name: one for one in asked.wal.resolve().iterdir()}
+            files = _files_in(asked.wal.resolve())
         if files is None:
             return None
         folder = server.box.folder / "wal"
@@ -322,3 +322,11 @@ def failing(box: Box) -> Iterator[None]:
         if LACKING.search(str(error)):
             raise NotMeasurable(f"the restored database needs what is not here: {printable(str(error))}") from error
         raise RestoreFailed(f"what was restored cannot be read: {error}") from error
+
+
+def _files_in(folder: Path) -> dict[str, Path]:
+    """By their names. Raises NotMeasurable."""
+    try:
+        return {one.name: one for one in folder.iterdir()}
+    except OSError as error:
+        raise NotMeasurable(f"{folder} cannot be read: {error.strerror}") from error

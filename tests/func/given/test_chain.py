@@ -71,15 +71,12 @@ def test_a_link_of_another_cluster_is_named(
     assert "full is of another cluster" in answer.detail("restored")
 
 
-@pytest.mark.parametrize("name", ["full", "monday"])
-def test_a_damaged_link_is_no_go(
-    name: str, chain: Path, places: tuple[Path, ...], there: Path, verified: Verify
-) -> None:
+def test_a_damaged_link_is_no_go(chain: Path, places: tuple[Path, ...], there: Path, verified: Verify) -> None:
     path = copied(chain, there / "chain")
-    with_a_flipped_bit(max((path / name / "base").rglob("*"), key=lambda one: one.stat().st_size))
+    with_a_flipped_bit(max((path / "monday" / "base").rglob("*"), key=lambda one: one.stat().st_size))
     answer = verified(path, tablespaces=places)
     assert answer.verdict == ("NO-GO", 1)
-    assert f"{name}: pg_verifybackup" in answer.detail("restored")
+    assert "monday: pg_verifybackup" in answer.detail("restored")
 
 
 def test_a_link_to_elsewhere_is_not_followed(chain: Path, there: Path, verified: Verify) -> None:

@@ -167,22 +167,15 @@ def without_full(path: Path) -> None:
     full.rename(path / "elsewhere")
 
 
-def emptied(path: Path) -> None:
-    for one in path.rglob("backup.info*"):
-        one.write_bytes(b"")
-
-
 BROKEN: dict[tuple[str, str], tuple[Callable[[Path], object], str]] = {
     ("pgbackrest", "flip"): (lambda path: with_a_flipped_bit(largest_file_of_data(path)), "pgbackrest: "),
     ("pgbackrest", "full"): (without_full, "which is needed, is not there"),
-    ("pgbackrest", "info"): (emptied, "holds no backup"),
     ("pgbackrest", "link"): (linked, "a link, which is not followed"),
     ("pgbackrest", "wal"): (lambda path: wal(path / "archive")[-2].unlink(), "WAL is missing"),
     ("pgbackrest", "wal-flip"): (lambda path: with_a_flipped_bit(wal(path / "archive")[-1]), "0000000100000000"),
     ("barman", "flip"): (lambda path: with_a_flipped_bit(largest(path / "main" / "base")), "pg_verifybackup"),
     ("barman", "failed"): (failed, "there is no finished backup"),
     ("barman", "wal"): (lambda path: wal(path / "main" / "wals")[-2].unlink(), "the WAL of this backup is missing"),
-    ("barman", "wal-flip"): (lambda path: with_a_flipped_bit(wal(path / "main" / "wals")[-1]), "0000000100000000"),
 }
 
 

@@ -74,7 +74,7 @@ def test_up_to_the_end_it_equals_its_reference(received: Received, facts: str, v
     assert "partial, which was never finished" in answer.value("wal_used")
 
 
-@pytest.mark.parametrize("kind", ["name", "time", "lsn"])
+@pytest.mark.parametrize("kind", ["name", "time"])
 def test_up_to_a_moment_it_holds_what_was_there_then(kind: str, received: Received, verified: Verify) -> None:
     answer = verified(received.base, wal=received.compressed, target=target_of(received.moments[kind]))
     assert answer.verdict == ("PARTIAL", 0), answer.finding.reason
@@ -111,7 +111,6 @@ def linked(_: Path, found: list[Path]) -> None:
 
 BROKEN: dict[str, tuple[Breaks, str]] = {
     "hole": (lambda _, found: found[1].rename(found[1].with_name("lost")), "WAL is missing: 0000"),
-    "beginning": (lambda _, found: found[0].rename(found[0].with_name("lost")), "the WAL of this backup is missing"),
     "empty": (
         lambda _, found: [one.rename(one.with_name(f"{one.name}.lost")) for one in found],
         "the WAL of this backup is missing",

@@ -64,7 +64,7 @@ def fill(filling: Filling) -> Filled:
     done = box.run([program, *arguments], deadline=filling.deadline)
     if done.exit_code:
         raise RestoreFailed(f"pgbackrest: {words(done)}")
-    folder = repository / "archive" / stanza.name / stanza.archives.get(int(about.get("db-id", 0)), "none")
+    folder = repository / "archive" / stanza.name / stanza.archives.get(about["db-id"], "none")
     return Filled(
         said=f"{label} of stanza {stanza.name}, of {len(stanza.backups)} backups",
         verified=Verified(value=True, detail="pgBackRest found every file to be as its manifest says"),
@@ -104,6 +104,8 @@ def _stanza(filling: Filling) -> Stanza:
         backups = {name: json.loads(text) for name, text in sections.get("backup:current", {}).items()}
         history = {int(name): json.loads(text) for name, text in sections.get("db:history", {}).items()}
         archives = {number: f"{one['db-version']}-{number}" for number, one in history.items()}
+        if not all(isinstance(one, dict) and isinstance(one.get("db-id"), int) for one in backups.values()):
+            raise ValueError("a backup is not described")
     except (ValueError, KeyError, TypeError) as error:
         raise RestoreFailed(f"{path.name} of stanza {names[0]} is damaged: {error}") from error
     return Stanza(name=names[0], backups=dict(sorted(backups.items())), archives=archives)
