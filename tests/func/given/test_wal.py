@@ -15,7 +15,7 @@ from gonogo.core.errors import UsageError
 from gonogo.drills.given.target import target_of
 
 RAG_ROWS = 1204
-SYSTEM_AT, IN_USE_AT = 24, 0x200  # in a segment: the cluster's identifier; some record of the first page
+SYSTEM_AT, IN_USE_AT = 24, 0x30  # in a segment: the identifier of the cluster; the first record, which others follow
 Breaks = Callable[[Path, list[Path]], object]
 
 
