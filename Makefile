@@ -8,7 +8,7 @@ LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url 
 LOCKED := pyproject.toml requirements/build.in
 GATE ?=
 PYTEST ?=
-DRILLS ?= --members 60
+DRILLS ?= --members 30
 
 .DEFAULT_GOAL := help
 .PHONY: help gate test lint format selftest selftest-personal selftest-stacks selftest-drills bench docs schemas lock chroma wheel wheel-test bare-test clean

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from gonogo.drills import RestoreFailed
 from gonogo.drills.given import BackupKind
 from gonogo.drills.given.recognise import recognise
 from gonogo.drills.given.script import LONGEST_LINE, lines_of, spoken
-from gonogo.drills.given.staging import Inflating
+from gonogo.drills.given.staging import Inflating, strict_info
 
 SCRIPT = """\
 -- Dumped from database version 16.4 (Debian 16.4-1)
@@ -103,3 +105,39 @@ def test_gzip_in_bounded_steps() -> None:
         inflated(two[:-5])
     with pytest.raises(RestoreFailed, match="cannot be decompressed"):
         inflated(two[:300] + b"\xff\xff\xff" + two[303:])
+
+
+def tar_of(between: bytes = b"", behind: bytes = b"") -> bytes:
+    """Two files in an archive, with something between them or behind its end."""
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        for name in ("one", "two"):
+            info = tarfile.TarInfo(name)
+            info.size = 600
+            archive.addfile(info, io.BytesIO(bytes([7]) * 600))
+    content, second = written.getvalue(), 3 * tarfile.BLOCKSIZE
+    return content[:second] + between + content[second : 2 * second] + bytes(2 * tarfile.BLOCKSIZE) + behind
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (tar_of(), ["one", "two"]),
+        (tar_of(between=bytes(tarfile.BLOCKSIZE)), ["one", "two"]),  # a lone empty block, which GNU tar passes over
+        (tar_of(between=bytes(2 * tarfile.BLOCKSIZE)), ["one"]),  # two are the end
+        (tar_of(behind=tar_of()), ["one", "two"]),  # what comes behind it is not read
+        (tar_of(behind=b"noise" * 500), ["one", "two"]),
+    ],
+)
+def test_an_archive_ends_where_it_ends_for_gnu_tar(content: bytes, names: list[str]) -> None:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r|", tarinfo=strict_info(), ignore_zeros=True) as archive:
+        assert [one.name for one in iter(archive.next, None)] == names
+
+
+def test_a_header_that_is_none_is_an_error() -> None:
+    content = io.BytesIO(tar_of(between=b"z" * tarfile.BLOCKSIZE))
+    with (
+        tarfile.open(fileobj=content, mode="r|", tarinfo=strict_info(), ignore_zeros=True) as archive,
+        pytest.raises(tarfile.TarError),
+    ):
+        list(iter(archive.next, None))

@@ -98,7 +98,9 @@ class Taking:
         with _opened(source) as read, self._expanded(read, compression, source) as expanded:
             stream = cast("IO[bytes]", _Stream(expanded))
             try:
-                with tarfile.open(fileobj=stream, mode="r|", bufsize=CHUNK, tarinfo=BoundedInfo) as archive:
+                with tarfile.open(
+                    fileobj=stream, mode="r|", bufsize=CHUNK, tarinfo=strict_info(), ignore_zeros=True
+                ) as archive:
                     while (member := archive.next()) is not None:
                         self.count(tarfile.BLOCKSIZE)
                         self._member(archive, member, target, source)
@@ -215,6 +217,32 @@ class BoundedInfo(tarfile.TarInfo):
         if found.type in NAMING and found.size > LONGEST_NAME_BYTES:
             raise tarfile.ReadError(f"a name of {found.size} bytes")
         return found
+
+
+def strict_info() -> type[tarfile.TarInfo]:
+    """For one archive that is read with `ignore_zeros`: as GNU tar, two empty blocks end it, a lone one does not.
+
+    A header that is none is an error; Python would look for the next one.
+    """
+
+    class Strict(BoundedInfo):
+        empty = 0
+
+        @classmethod
+        def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+            try:
+                found = super().frombuf(buf, encoding, errors)
+            except tarfile.EOFHeaderError:  # type: ignore[attr-defined]  # not in the stubs
+                cls.empty += 1
+                if cls.empty > 1:
+                    raise tarfile.EmptyHeaderError("the end") from None  # type: ignore[attr-defined]  # as above
+                raise
+            except tarfile.InvalidHeaderError as error:  # type: ignore[attr-defined]  # as above
+                raise tarfile.ReadError(str(error)) from error
+            cls.empty = 0
+            return found
+
+    return Strict
 
 
 class Inflating:
