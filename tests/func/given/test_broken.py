@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import shutil
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -152,6 +154,16 @@ def test_a_cut_archive_of_a_base_backup(backups: Path, there: Path, verified: Ve
     with (path / "base.tar").open("r+b") as file:
         file.truncate(file.seek(0, 2) // 2)
     assert verified(path).verdict == ("NO-GO", 1)
+
+
+def test_a_file_that_an_archive_holds_twice_is_its_later_one(backups: Path, there: Path, verified: Verify) -> None:
+    path = copied(backups / "tar", there / "tar")
+    with tarfile.open(path / "base.tar", "a") as archive:
+        info = archive.getmember("PG_VERSION")
+        content = archive.extractfile(info)
+        assert content is not None
+        archive.addfile(info, io.BytesIO(content.read()))
+    assert verified(path).verdict == ("PARTIAL", 0)
 
 
 def test_a_check_sum_that_comes_after_the_archive(backups: Path, there: Path, verified: Verify) -> None:

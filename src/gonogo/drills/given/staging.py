@@ -130,8 +130,9 @@ class Taking:
         where.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         content = archive.extractfile(member)
         assert content is not None
-        if where.exists():
-            raise RestoreFailed(f"{source.name} holds {member.name[:80]!r} twice")
+        if where.is_dir():
+            raise RestoreFailed(f"{source.name} holds {member.name[:80]!r} as a folder and as a file")
+        where.unlink(missing_ok=True)  # the same name again: the later one counts, as for tar
         self.pour(content.read, where)
 
     def first_member(self, source: Path, name: str, compression: str) -> bytes:
