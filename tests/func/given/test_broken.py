@@ -158,11 +158,13 @@ def test_a_cut_archive_of_a_base_backup(backups: Path, there: Path, verified: Ve
 
 def test_a_file_that_an_archive_holds_twice_is_its_later_one(backups: Path, there: Path, verified: Verify) -> None:
     path = copied(backups / "tar", there / "tar")
-    with tarfile.open(path / "base.tar", "a") as archive:
+    with tarfile.open(path / "base.tar") as archive:
         info = archive.getmember("PG_VERSION")
-        content = archive.extractfile(info)
-        assert content is not None
-        archive.addfile(info, io.BytesIO(content.read()))
+        found = archive.extractfile(info)
+        assert found is not None
+        content = found.read()
+    with tarfile.open(path / "base.tar", "a") as archive:
+        archive.addfile(info, io.BytesIO(content))
     assert verified(path).verdict == ("PARTIAL", 0)
 
 
