@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-BUSY = "others kept"  # a slow result on a busy host proves nothing, on either runtime
+BUSY = ("others kept", "too busy to measure")  # a slow result on a busy host proves nothing, on either runtime
 MISSING = "is not in this run"
 UNSUPPORTED = "unsupported"
 NOT_APPLICABLE = "not applicable"
@@ -74,7 +74,12 @@ def _difference(identifier: str, words: list[str], reasons: list[str]) -> Differ
 def _why(words: list[str], reasons: list[str]) -> Why:
     if UNSUPPORTED in words:
         return Why.CAPABILITY
-    return Why.CONTENTION if any(BUSY in one for one in reasons) else Why.NOTHING
+    return Why.CONTENTION if any(map(busy, reasons)) else Why.NOTHING
+
+
+def busy(reason: str) -> bool:
+    """Whether a finding is UNKNOWN since others kept the machine busy."""
+    return any(words in reason for words in BUSY)
 
 
 def _word(finding: Mapping[str, Any] | None) -> str:
@@ -96,6 +101,12 @@ def _expectations(finding: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         number = sum(other == key or other.startswith(f"{key} #") for other in found)
         found[f"{key} #{number + 1}" if number else key] = (one["outcome"], one["reason"] or "")
     return found
+
+
+def held_by_others(record: Mapping[str, Any]) -> bool:
+    """Whether nothing but what others did on the machine kept a run from GO."""
+    unknown = [one["reason"] or "" for one in record["findings"] if one["id"] in record["unknowns"]]
+    return record["verdict"] == "HOLD" and bool(unknown) and all(map(busy, unknown))
 
 
 def counts(record: Mapping[str, Any]) -> dict[str, int]:
