@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import _report
-from benchmarks._findings import Why, differences
+from benchmarks._findings import Why, differences, held_by_others
 from benchmarks._leftovers import before, left, traces_of
 from benchmarks._result import Claim, Result, decided
 
@@ -79,6 +79,16 @@ def test_what_two_runs_found_differently_is_explained_or_not() -> None:
         ("slow", "PASS", "UNKNOWN", Why.CONTENTION),
         ("within rows at_most", "PASS", "SKIPPED", Why.NOTHING),
     ]
+
+
+def test_a_gate_is_held_by_others_when_nothing_else_is_unknown() -> None:
+    busy, silent = (_finding(name, "UNKNOWN", reason=reason) for name, reason in [("a", "others kept 60 %"), ("b", "")])
+
+    def held(*findings: Any) -> bool:
+        unknowns = [one["id"] for one in findings]
+        return held_by_others({"verdict": "HOLD", "findings": findings, "unknowns": unknowns})
+
+    assert (held(busy), held(busy, silent), held()) == (True, False, False)
 
 
 def test_what_a_run_leaves_is_seen_on_the_host(tmp_path: Path) -> None:
