@@ -23,6 +23,10 @@ COMPARED = """\
 Compared is every verification of the suite by its outcome, what was skipped by why, and, of two with the same outcome,
 each expectation. Values may differ: the runtimes bring different versions of PostgreSQL, pgvector and Python."""
 
+KEPT = """\
+These gates were run before and kept: the seconds and the load above are those of reading them. What others used of the
+machine while each ran is in its row, the worst of its items."""
+
 
 def measure(options: Options) -> Result:
     """A gate of every stack file on each runtime, with the policy and the suite of its name where there are any.
@@ -37,7 +41,7 @@ def measure(options: Options) -> Result:
     return Result(
         claims=[_same(stacks), _go(stacks)],
         tables=[_runs(stacks), _differing(stacks)],
-        notes=[COMPARED, _commits(stacks)],
+        notes=[COMPARED, _commits(stacks), *([KEPT] if options.keep else [])],
         not_measured=[f"{one.name} on {runtime}" for one in stacks for runtime in RUNTIMES if runtime not in one.runs],
     )
 
