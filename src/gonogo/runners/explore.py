@@ -154,10 +154,9 @@ class Exploring(Verifying):
     # --- of files
 
     def _of_files(self, box: Box, taking: Taking) -> None:
-        if self.request.asked.wal is not None:
-            raise NotMeasurable(
-                "the ways of a base backup with an archive of WAL are not compared; without --wal they are"
-            )
+        kind = self.request.given.kind
+        if self.request.asked.wal is not None or (kind is not None and kind.brings_wal):
+            raise NotMeasurable("the ways of a base backup with archived WAL are not compared")
         base = box.folder / "base"
         self._filled(BoxedPostgres(box, base.name), taking)
         box.own(base)
