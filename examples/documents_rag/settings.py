@@ -38,8 +38,8 @@ class Settings(ReferenceSettings):
     breaker_open: float = Field(alias="BREAKER_OPEN", default=30.0, gt=0)
     breaker_trials: int = Field(alias="BREAKER_TRIALS", default=3, ge=1)
 
-    # The reference service can be told these; here embeddings come from a service, and nothing is cached.
-    embeddings: EmbeddingBackend = EmbeddingBackend.OPENAI
+    # The reference service can be told these. Here the seed embeds as the embedding service does; nothing is cached.
+    embeddings: EmbeddingBackend = EmbeddingBackend.HASHING
     cache_size: int = 0
     cache_ttl: float = 60.0
 

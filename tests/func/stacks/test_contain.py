@@ -43,7 +43,8 @@ def given(place: Path, **what: Any) -> str:
     account = unprivileged()
     usual = {
         "box": str(place / "box"), "root": str(place / "root"), "read_only": PROGRAMS, "uid": account.uid,
-        "gid": account.gid, "stdin": None, "most": None, "probe": None, "command": [],
+        "gid": account.gid, "stdin": None, "most": None, "probe": None, "semaphores": None,
+        "command": [],
     }  # fmt: skip
     return json.dumps({**usual, **what})
 
