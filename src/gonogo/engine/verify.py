@@ -83,10 +83,13 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
     require_sensible(options, given)
     portrait = reference_of(options.reference) if options.reference else None
     request = Request(
-        given=given, asked=options.asked, reference=portrait, limit_bytes=options.limit_bytes,
+        given=given,
+        asked=options.asked,
+        reference=portrait,
+        limit_bytes=options.limit_bytes,
         trust=options.trust,
         empty_cluster=options.empty_cluster,
-    )  # fmt: skip
+    )
     plan = plan_of(options, given)
     interruption = interruption or Interruption()
     info = {"stack": given.path.name, "suite": "verify-backup", "command": COMMAND, "tool": tool(), "commit": None}

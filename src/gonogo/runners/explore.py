@@ -78,6 +78,8 @@ class Exploring(Verifying):
         done = [one for one in self.measured if not one.failure]
         if not done:
             raise NotMeasurable(f"no way restored it: {self.measured[-1].failure}")
+        if len(done) == 1:
+            raise NotMeasurable(f"only {done[0].way.name!r} restored it: there is nothing to compare it with")
         self.versions["postgresql"] = self.binaries.version
         differing = tuple(one.way.name for one in done if one.differs)
         detail = f"{len(done)} ways; rows, sequences and definitions of each against those of {done[0].way.name!r}"

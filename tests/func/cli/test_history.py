@@ -41,6 +41,14 @@ def test_a_gate_whose_drill_has_silently_stopped_is_hold(tmp_path: Path) -> None
         "history.sqlite holds no run of it on the stack reference"
     )
 
+    (tmp_path / "history.sqlite").write_text("no history\n" * 100)
+    unreadable = gonogo(*arguments, "--json", cwd=tmp_path, environment={"GONOGO_HISTORY": "history.sqlite"})
+    assert unreadable.code == 3, unreadable.err
+    assert (
+        "the history cannot be read: history.sqlite is no history of gonogo" in json.loads(unreadable.out)["headline"]
+    )
+    assert "this run is not in the history history.sqlite" in unreadable.err
+
 
 def test_what_cannot_be_asked_for_is_told_before_anything_starts(tmp_path: Path) -> None:
     unknown = gonogo("gate", "--require-drill", "pg_dump_costum", cwd=tmp_path)
