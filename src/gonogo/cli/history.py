@@ -65,6 +65,8 @@ def _chosen(history: History, patterns: tuple[str, ...]) -> list[str]:
 
 
 def _print_runs(history: History, *, stack: str | None, last: int, as_json: bool) -> None:
+    from gonogo.reports.view import instant
+
     runs = history.runs(last=last, stack=stack)
     if as_json:
         click.echo(json.dumps(runs, indent=2, ensure_ascii=False))
@@ -75,7 +77,7 @@ def _print_runs(history: History, *, stack: str | None, last: int, as_json: bool
     else:
         print_rows(
             [
-                (_minute(run["at"]), run["verdict"], f"{run['stack']} on {run['runtime']}", run["headline"])
+                (instant(run["at"]), run["verdict"], f"{run['stack']} on {run['runtime']}", run["headline"])
                 for run in runs
             ]
         )
@@ -96,13 +98,11 @@ def _print_items(history: History, chosen: list[str], *, stack: str | None, last
             print_rows([_trend(one) for one in trends], indent="    ")
 
 
-def _minute(instant: str) -> str:
-    return instant[:16].replace("T", " ")
-
-
 def _row(entry: Entry) -> tuple[str, ...]:
+    from gonogo.reports.view import instant
+
     where = f"{entry.stack} on {entry.past.runtime}"
-    return (_minute(entry.past.at), entry.past.outcome, where, entry.revision or "", entry.past.reason)
+    return (instant(entry.past.at), entry.past.outcome, where, entry.revision or "", entry.past.reason)
 
 
 def _trend(trend: Trend) -> tuple[str, ...]:

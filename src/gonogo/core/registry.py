@@ -5,7 +5,6 @@ A module is imported only when its extension is used, so that listing stays fast
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +13,7 @@ from importlib.resources import files
 from typing import Any, Generic, TypeVar, cast
 
 from gonogo.core.errors import HarnessError, UsageError
+from gonogo.core.suggestion import did_you_mean
 
 T = TypeVar("T")
 ENTRY_POINT_GROUP = "gonogo.plugins"
@@ -42,8 +42,7 @@ class Registry(Generic[T]):
         """Import one extension. Unknown names raise UsageError with a suggestion, broken ones HarnessError."""
         sources = self._sources()
         if name not in sources:
-            close = difflib.get_close_matches(name, sources, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(name, sources)
             raise UsageError(f"unknown {self.kind} {name!r}{hint} (known: {', '.join(sorted(sources))})")
         return cast("T", _imported(self, name, sources[name]))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -13,6 +12,7 @@ from gonogo.core.errors import Problem, SpecError, UsageError
 from gonogo.core.finding import Waiver
 from gonogo.core.outcome import Kind, Severity
 from gonogo.core.plan import ResolvedPolicy
+from gonogo.core.suggestion import did_you_mean
 from gonogo.engine.objectives import check_limits, check_objectives, stricter
 from gonogo.spec.content import Verification, find_config, find_verifications
 from gonogo.spec.defect import DefectSpec
@@ -108,8 +108,7 @@ def _with_recent(policy: PolicySpec, options: RunOptions, identifiers: Sequence[
     for name in wanted:
         if name not in identifiers:
             source = "--require-drill" if name in options.require_recent else f"policy {policy.policy}: require_recent"
-            close = difflib.get_close_matches(name, identifiers, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "; `gonogo list` shows all"
+            hint = did_you_mean(name, identifiers) or "; `gonogo list` shows all"
             raise UsageError(f"{source} {name!r} names no verification{hint}")
     return policy.model_copy(update={"require_recent": wanted})
 

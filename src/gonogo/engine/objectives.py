@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gonogo.core.errors import Problem, SpecError, UsageError
 from gonogo.core.quantity import parse_quantity, same_unit
+from gonogo.core.suggestion import did_you_mean
 from gonogo.judge.limits import STRICTER
 from gonogo.spec.content import Verification
 from gonogo.spec.expectation import OBJECTIVE
@@ -54,8 +54,7 @@ def _wrong_limits(policy: Loaded[PolicySpec], read: set[str], matchers: Mapping[
 def _unread(name: str, read: set[str]) -> str:
     if name in read:
         return ""
-    close = difflib.get_close_matches(name, read, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
+    hint = did_you_mean(name, read)
     return f"no verification reads the limit {name!r}{hint} (read: {', '.join(sorted(read))})"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -11,6 +10,7 @@ from typing import Any
 
 from gonogo.core.errors import Problem, SpecError, UsageError
 from gonogo.core.outcome import Area, Kind
+from gonogo.core.suggestion import did_you_mean
 from gonogo.spec.loader import Loaded, load
 from gonogo.spec.verification import SPEC_BY_KIND, VerificationSpec
 
@@ -94,8 +94,7 @@ def _area(kind: Kind, identifier: str, loaded: Loaded[VerificationSpec]) -> Area
     folder = identifier.split("/")[1] if identifier.count("/") > 1 else ""
     names = [area.value for area in Area]
     if folder not in names:
-        close = difflib.get_close_matches(folder, names, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(folder, names)
         message = (
             f"a check lies in a folder named after its area{hint} (allowed: {', '.join(names)}), or states `area:`"
         )
@@ -119,8 +118,7 @@ def find_config(kind: str, name: str, content: Sequence[Path] = ()) -> Path:
         for path in sorted((root / "config" / kind).glob("*.y*ml")):
             known.setdefault(path.stem, []).append(path)
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
+        hint = did_you_mean(name, known)
         raise UsageError(f"unknown {word} {name!r}{hint} (known: {', '.join(sorted(known))})")
     if len(known[name]) > 1:
         places = " and ".join(str(path) for path in known[name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gonogo.core.errors import Problem, SpecError
+from gonogo.core.suggestion import did_you_mean
 
 Model = TypeVar("Model", bound=BaseModel)
 Path_ = tuple[str | int, ...]
@@ -204,7 +204,7 @@ def _message(model: type[BaseModel], detail: Any, location: Path_) -> str:
     kind, found = detail["type"], detail.get("input")
     if kind == "extra_forbidden":
         allowed = _keys_at(model, location[:-1])
-        return f"unknown key{_did_you_mean(str(location[-1]), allowed)}" + (
+        return f"unknown key{did_you_mean(str(location[-1]), allowed)}" + (
             f" (allowed: {', '.join(allowed)})" if allowed else ""
         )
     if kind == "missing":
@@ -212,15 +212,10 @@ def _message(model: type[BaseModel], detail: Any, location: Path_) -> str:
     if kind == "enum":
         expected = str(detail.get("ctx", {}).get("expected", ""))
         allowed = re.findall(r"'([^']+)'", expected)
-        return f"found {found!r}{_did_you_mean(str(found), allowed)}; allowed: {', '.join(allowed)}"
+        return f"found {found!r}{did_you_mean(str(found), allowed)}; allowed: {', '.join(allowed)}"
     text: str = detail["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(found, (dict, list)) or kind == "value_error" else f" (found {found!r})"
     return text[0].lower() + text[1:] + shown
-
-
-def _did_you_mean(word: str, allowed: list[str]) -> str:
-    close = difflib.get_close_matches(word, allowed, n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _dotted(location: Path_) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, StackError, UnsupportedStack, UsageError
 from gonogo.core.secrets import is_secret
+from gonogo.core.suggestion import did_you_mean
 from gonogo.spec.compose import ComposeSpec
 from gonogo.stacks.compose.beyond import led_outside, objections
 from gonogo.stacks.compose.dollars import plain
@@ -247,8 +247,7 @@ def read_project(
 def _all_there(where: str, names: tuple[str, ...], services: Mapping[str, Any]) -> None:
     for name in names:
         if name not in services:
-            close = difflib.get_close_matches(name, services, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = did_you_mean(name, services)
             raise UsageError(
                 f"{where}: the Compose project has no service {name!r}{hint} (services: {', '.join(services)}; those"
                 f" behind a profile need compose: {{profiles: […]}})"
