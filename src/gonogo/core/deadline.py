@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,27 +13,35 @@ from gonogo.core.errors import DeadlineExceeded, Interrupted
 class Interruption:
     """Set once, by a signal handler or a test; every wait of a run listens to it."""
 
+    # No threading.Event: a handler runs in the thread that it interrupts, and would wait for ever for the lock that
+    # this thread holds inside Event.wait. SimpleQueue.put may be called there: it is documented as reentrant.
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()
         self.reason: str | None = None
 
     def set(self, reason: str) -> None:
         """Ask the run to stop; the first reason is kept."""
         self.reason = self.reason or reason
-        self._event.set()
+        self._wake.put(None)
 
     @property
     def is_set(self) -> bool:
         """Whether the run was asked to stop."""
-        return self._event.is_set()
+        return self.reason is not None
 
     def wait(self, seconds: float) -> bool:
         """Wait at most `seconds`; True when interrupted."""
-        return self._event.wait(max(0.0, seconds))
+        if not self.is_set:
+            try:
+                self._wake.get(timeout=max(0.0, seconds))
+            except queue.Empty:
+                return self.is_set
+            self._wake.put(None)  # for the other threads that wait
+        return True
 
     def check(self) -> None:
         """Raise Interrupted when the run was asked to stop."""
-        if self._event.is_set():
+        if self.is_set:
             raise Interrupted(self.reason or "interrupted")
 
 

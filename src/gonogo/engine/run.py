@@ -81,7 +81,7 @@ def run(options: RunOptions, observer: Observer, interruption: Interruption | No
     plan_offline(inputs)
     refuse_what_is_protected(inputs)
     interruption = interruption or Interruption()
-    with opened(inputs, observer) as (directory, services), interruptible(interruption):
+    with interruptible(interruption), opened(inputs, observer) as (directory, services):
         judgement = concluded(directory, interruption, lambda: _on_stack(inputs, directory, services, interruption))
     return Result(path=directory.path, judgement=judgement)
 
@@ -175,7 +175,7 @@ def _on_stack(inputs: Inputs, directory: RunDirectory, services: LocalRun, inter
         _failed(inputs, directory, error)
     finally:
         if inputs.options.keep_up and not interruption.is_set:
-            hold(stack, services)
+            hold(stack, services, interruption)
         stopping = time.monotonic()
         stack.close()
         stopped = time.monotonic() - stopping
@@ -192,8 +192,11 @@ def _failed(inputs: Inputs, directory: RunDirectory, error: Exception) -> None:
     directory.write(PLAN, make_plan(inputs, World(failure=str(error))).to_json())
 
 
-def hold(stack: Stack, services: LocalRun) -> None:
-    """Leave the stack up for people to look at, until they end it. That is no interruption of the run."""
+def hold(stack: Stack, services: LocalRun, interruption: Interruption) -> None:
+    """Leave the stack up for people to look at, until they end it. That is no interruption of the run.
+
+    One that came before this function listens itself is not lost: then the stack is not kept up at all.
+    """
     where = addresses(stack)
     services.state.hold(where)
     for line in where:
@@ -201,7 +204,8 @@ def hold(stack: Stack, services: LocalRun) -> None:
     services.show("The stack is kept up; Ctrl-C (or `gonogo down`) stops it.")
     ended = Interruption()
     with interruptible(ended):
-        ended.wait(LONGEST_HOLD_S)
+        if not interruption.is_set:
+            ended.wait(LONGEST_HOLD_S)
 
 
 def addresses(stack: Stack) -> list[str]:

@@ -31,7 +31,7 @@ def try_stack(options: RunOptions, observer: Observer, look: Look | None = None)
     interruption = Interruption()
     with tempfile.TemporaryDirectory(prefix="gonogo-doctor-") as folder:
         inputs = read_inputs(replace(options, out=Path(folder) / "run"))
-        with opened(inputs, observer) as (directory, services), interruptible(interruption):
+        with interruptible(interruption), opened(inputs, observer) as (directory, services):
             mask = directory.redactor.text
             try:
                 stack = start(inputs, services, Deadline.after(STACK_START_S, interruption))

@@ -23,13 +23,13 @@ def up(options: RunOptions, observer: Observer) -> None:
     """Start a stack and keep it up until SIGINT, SIGTERM or `down`. Raises UsageError, StackError, Interrupted."""
     inputs = read_inputs(options)
     interruption = Interruption()
-    with opened(inputs, observer) as (directory, services), interruptible(interruption):
+    with interruptible(interruption), opened(inputs, observer) as (directory, services):
         began = time.monotonic()
         stack = start(inputs, services, Deadline.after(STACK_START_S, interruption))
         seconds = round(time.monotonic() - began, 3)
         directory.append(StackStarted(stack=stack.name, runtime=stack.runtime, seconds=seconds))
         try:
-            hold(stack, services)
+            hold(stack, services, interruption)
         finally:
             stopping = time.monotonic()
             stack.close()

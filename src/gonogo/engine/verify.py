@@ -93,7 +93,7 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
     plan = plan_of(options, given)
     interruption = interruption or Interruption()
     info = {"stack": given.path.name, "suite": "verify-backup", "command": COMMAND, "tool": tool(), "commit": None}
-    with recorded(options.out, info, observer) as (directory, services), interruptible(interruption):
+    with interruptible(interruption), recorded(options.out, info, observer) as (directory, services):
         directory.write(CONTEXT, _context(options, given, directory.run_id).to_json())
         directory.write(PLAN, plan.to_json())
         judgement = concluded(
