@@ -8,7 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, cast
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -17,9 +18,7 @@ from gonogo.core.errors import Interrupted
 from gonogo.engine.interruption import interruptible
 from gonogo.engine.run import hold
 
-if TYPE_CHECKING:
-    from gonogo.stacks.interfaces import Stack
-
+NOTHING = cast("Any", SimpleNamespace(services={}, references={}))  # a stack without services
 # Each round is hit by a signal at another point of its waits. It is a process of its own, which can hang.
 MANY_SIGNALS = """
 import random, signal
@@ -78,19 +77,12 @@ class Services:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Nothing:
-    """A stack without services."""
-
-    services: dict[str, Any] = {}
-    references: dict[str, str] = {}
-
-
 def test_a_signal_just_before_a_stack_is_kept_up_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gonogo.engine.run.LONGEST_HOLD_S", 20.0)
     interruption = Interruption()
     began = time.monotonic()
     with interruptible(interruption):
-        hold(cast("Stack", Nothing()), cast("Any", Services(signal_at_the_end=True)), interruption)
+        hold(NOTHING, cast("Any", Services(signal_at_the_end=True)), interruption)
     assert interruption.is_set
     assert time.monotonic() - began < 10
 
@@ -102,6 +94,6 @@ def test_a_signal_while_a_stack_is_kept_up_is_no_interruption_of_the_run(monkeyp
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with interruptible(interruption):
         timer.start()
-        hold(cast("Stack", Nothing()), cast("Any", Services(signal_at_the_end=False)), interruption)
+        hold(NOTHING, cast("Any", Services(signal_at_the_end=False)), interruption)
     assert not interruption.is_set
     assert time.monotonic() - began < 10
