@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from gonogo.core.outcome import Capability
 from gonogo.core.registry import Registry
-from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer, ToolResult
+
+if TYPE_CHECKING:
+    from gonogo.core.outcome import Capability
+    from gonogo.spec.base import Spec
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import PostgresServer, ToolResult
 
 TOOL_WORDS = 2000
 

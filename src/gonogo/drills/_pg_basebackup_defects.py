@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.core.facts import TableFacts
 from gonogo.drills import Artefact
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role, ScratchRequest
 
 if TYPE_CHECKING:
+    from gonogo.core.facts import TableFacts
     from gonogo.drills.pg_basebackup import BaseBackupParameters
 
 Defect = Callable[[Context, Artefact, "BaseBackupParameters"], Artefact]

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from gonogo.core.errors import DeadlineExceeded, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
-from gonogo.drills._pg_basebackup_defects import DEFECTS
 from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer
 
 if TYPE_CHECKING:
     from gonogo.pg.sessions import Connection
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import PostgresServer
 
 NEEDS = frozenset({Capability.BACKUP_TOOLS, Capability.SQL, Capability.PHYSICAL_RESTORE})
 MANIFEST = "backup_manifest"
@@ -85,6 +84,8 @@ class PgBasebackup:
 
     def artefact_defects(self) -> dict[str, Any]:
         """The ways to break a base backup."""
+        from gonogo.drills._pg_basebackup_defects import DEFECTS  # noqa: PLC0415 - for the self-test alone
+
         return dict(DEFECTS)
 
 

@@ -6,17 +6,18 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from gonogo.core.facts import Facts
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
-from gonogo.drills._pg_dump_defects import DEFECTS
 from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer
+
+if TYPE_CHECKING:
+    from gonogo.core.facts import Facts
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import PostgresServer
 
 MIB = 2**20
 SMALLEST_MEMORY_BYTES = 64 * MIB  # the server's default: less would be a loss
@@ -80,6 +81,8 @@ class PgDump:
 
     def artefact_defects(self) -> dict[str, Any]:
         """The ways to break a dump."""
+        from gonogo.drills._pg_dump_defects import DEFECTS  # noqa: PLC0415 - for the self-test alone
+
         return dict(DEFECTS)
 
 

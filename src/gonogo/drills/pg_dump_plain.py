@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
-from gonogo.drills._pg_dump_defects import PLAIN_DEFECTS
 from gonogo.drills.pg_dump import NEEDS, DumpParameters, build_options, drop_empty_database, dump
-from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import PostgresServer
 
 LAST_LINE = b"-- PostgreSQL database dump complete"
 LAST_BYTES = 4096
@@ -61,6 +62,8 @@ class PgDumpPlain:
 
     def artefact_defects(self) -> dict[str, Any]:
         """The ways to break a dump."""
+        from gonogo.drills._pg_dump_defects import PLAIN_DEFECTS  # noqa: PLC0415 - for the self-test alone
+
         return dict(PLAIN_DEFECTS)
 
 

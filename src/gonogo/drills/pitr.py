@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
 from gonogo.drills import Artefact, Phases, RestoreFailed, Target
-from gonogo.drills._pitr_defects import DEFECTS
 from gonogo.drills.pg_basebackup import (
     NEEDS,
     BaseBackupParameters,
@@ -20,11 +19,11 @@ from gonogo.drills.pg_basebackup import (
     base_backup,
     restore_files,
 )
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, WalSending
 
 if TYPE_CHECKING:
     from gonogo.pg.sessions import Connection
+    from gonogo.stacks.context import Context
 
 ARCHIVE = "archive"  # below the data directory, from which restore_command runs
 BASE = "base"
@@ -122,6 +121,8 @@ class Pitr:
 
     def artefact_defects(self) -> dict[str, Callable[[Context, Artefact, Any], Artefact]]:
         """The ways to break an archive."""
+        from gonogo.drills._pitr_defects import DEFECTS  # noqa: PLC0415 - for the self-test alone
+
         return dict(DEFECTS)
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.outcome import Capability
 from gonogo.core.registry import Registry
 from gonogo.spec.base import Seconds, Spec
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.core.outcome import Capability
+    from gonogo.stacks.context import Context
 
 HEAL_SECONDS = 60.0
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from gonogo.faults import Injected, unhurried
-from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import PostgresServer
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
@@ -13,12 +13,14 @@ from gonogo.core.errors import DeadlineExceeded, GonogoError, MissingCapability,
 from gonogo.faults import HEAL_SECONDS, FaultDidNotHeal, FaultDidNotLand
 from gonogo.faults._base import healed_on_error
 from gonogo.pg.sessions import session
-from gonogo.spec.hook import HookName
-from gonogo.stacks.context import Context
 from gonogo.stacks.external.database import Cluster, ExternalPostgres
 from gonogo.stacks.external.hooks import HookFailed, HookRun, Hooks, heal_again
 from gonogo.stacks.external.stack import ExternalStack
 from gonogo.stacks.external.web import ExternalHttp
+
+if TYPE_CHECKING:
+    from gonogo.spec.hook import HookName
+    from gonogo.stacks.context import Context
 
 LAST_LOOK_SECONDS = 2.0
 POLL_SECONDS = 0.05

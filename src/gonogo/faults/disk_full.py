@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gonogo.core.errors import DeadlineExceeded, GonogoError, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.core.quantity import format_bytes
 from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters
 from gonogo.faults._base import healed_on_error, record_intent, server_of
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import LimitedDisk, PostgresServer, limited_disk
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 NAME = "disk_full"
 SCHEMA = "gonogo_disk_full"

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gonogo.core.deadline import Deadline
 from gonogo.core.outcome import Capability
 from gonogo.faults import FaultParameters, Injected
 from gonogo.faults._base import record_intent
 from gonogo.spec.hook import HookName
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.core.deadline import Deadline
+    from gonogo.stacks.context import Context
 
 NAME = "hook"
 POLL_SECONDS = 0.05

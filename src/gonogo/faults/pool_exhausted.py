@@ -16,11 +16,11 @@ from gonogo.core.errors import DeadlineExceeded
 from gonogo.core.outcome import Capability
 from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters
 from gonogo.faults._base import healed_on_error, record_intent, server_of
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role
 
 if TYPE_CHECKING:
     from gonogo.pg.sessions import Connection
+    from gonogo.stacks.context import Context
 
 NAME = "pool_exhausted"
 HOLDER = "gonogo_pool_exhausted"  # application_name of what we hold

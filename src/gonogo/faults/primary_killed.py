@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from gonogo.core.errors import GonogoError, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters, Injected
 from gonogo.faults._base import healed_on_error, record_intent, server_of
 from gonogo.spec.base import Seconds
-from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import KillProof, PostgresServer
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import KillProof, PostgresServer
 
 NAME = "primary_killed"
 SESSION_SECONDS = 10.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
@@ -13,8 +13,10 @@ from gonogo.core.errors import GonogoError, MissingCapability, NotMeasurable
 from gonogo.core.outcome import Capability
 from gonogo.faults import FaultDidNotHeal, FaultDidNotLand, FaultParameters
 from gonogo.faults._base import healed_on_error, record_intent
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import HttpService
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 NAME = "service_killed"
 CONNECT_SECONDS = 2.0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from gonogo.core.observation import Observation
-from gonogo.core.outcome import Capability
 from gonogo.core.registry import Registry
-from gonogo.spec.base import Spec
-from gonogo.spec.contract import ContractSpec
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.core.observation import Observation
+    from gonogo.core.outcome import Capability
+    from gonogo.spec.base import Spec
+    from gonogo.spec.contract import ContractSpec
+    from gonogo.stacks.context import Context
 
 
 @runtime_checkable

@@ -6,10 +6,12 @@ import ast
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.stacks.sources import SourceFile, SourceTree
+
+if TYPE_CHECKING:
+    from gonogo.stacks.sources import SourceFile, SourceTree
 
 FILES = ("**/versions/*.py", "**/versions/**/*.py")
 APPLIED = "SELECT version_num FROM alembic_version"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.core.facts import TableFacts
 from gonogo.spec.base import Spec
-from gonogo.spec.stack import CollectionSpec
 from gonogo.stacks.chroma import Chroma, Collection, chroma_of
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.core.facts import TableFacts
+    from gonogo.spec.stack import CollectionSpec
+    from gonogo.stacks.context import Context
 
 
 class CollectionParameters(Spec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, NotMeasurable
@@ -14,10 +14,12 @@ from gonogo.probes._sources import CUT_OFF, Exchange
 from gonogo.probes._steps import LIMITED, NOBODY, OTHER, OWNER, STRANGER, StepSpec, Tolerated, absent
 from gonogo.spec.contract import SendSpec
 from gonogo.stacks.contract import Answer, Application, Question, application_of, questions_of
-from gonogo.stacks.credentials import Identity
 from gonogo.stacks.encoding import JSON, Prepared, prepared
 from gonogo.stacks.exchange import fill, first
-from gonogo.stacks.interfaces import Stack
+
+if TYPE_CHECKING:
+    from gonogo.stacks.credentials import Identity
+    from gonogo.stacks.interfaces import Stack
 
 WRITES = ("ingest", "delete", "archive", "retention")
 CLEAN_UP_SECONDS = 10.0

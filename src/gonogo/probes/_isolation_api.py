@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql as compose
@@ -16,9 +17,11 @@ from gonogo.core.outcome import Capability
 from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import session
 from gonogo.probes._isolation_ways import Found, attempt
-from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, Who, application_of
 from gonogo.stacks.interfaces import Role
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 MARKER = "gonogo-canary-"
 STATEMENT_SECONDS = 20.0

@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql as compose
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.core.facts import TableFacts
-from gonogo.pg.capture import Captured
 from gonogo.pg.catalog import quoted, row_key
 from gonogo.pg.replay import returned_keys, send, sets_tenant, transaction_like, with_tenant
 from gonogo.pg.sessions import Connection, session
 from gonogo.pg.sql import query
 from gonogo.probes._isolation_ways import Found, attempt
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.searching import search_of
+
+if TYPE_CHECKING:
+    from gonogo.core.facts import TableFacts
+    from gonogo.pg.capture import Captured
+    from gonogo.stacks.context import Context
 
 STATEMENT_SECONDS = 30.0
 NOBODY = "gonogo-nobody"

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import psycopg
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.core.facts import TableFacts
-from gonogo.pg.capture import Captured
 from gonogo.pg.replay import replayed, with_vector
 from gonogo.pg.searched import Missed, see_that_all_is_searched
 from gonogo.pg.sessions import Connection, session
 from gonogo.pg.vectors import Floats, Vectors, as_text, exact_top, fetch_vectors, parse_text
 from gonogo.probes.recall import Compared, compared_with, key_column
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.searching import Asked, ask, queries_of, search_of, table_of, tenants_wanted
+
+if TYPE_CHECKING:
+    from gonogo.core.facts import TableFacts
+    from gonogo.pg.capture import Captured
+    from gonogo.stacks.context import Context
 
 STATEMENT_SECONDS = 60.0
 SAMPLE_SEED = 20_260_102

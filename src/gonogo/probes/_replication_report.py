@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.spec.contract import ReplicationSpec
 from gonogo.stacks.exchange import Answer, select
-from gonogo.stacks.interfaces import PostgresServer
+
+if TYPE_CHECKING:
+    from gonogo.spec.contract import ReplicationSpec
+    from gonogo.stacks.interfaces import PostgresServer
 
 PRIMARY_WORDS = frozenset({"primary", "master", "leader", "source"})
 OF_THE_SERVER, OF_A_STANDBY = ("role",), ("name", "state", "lag_bytes", "lag_seconds", "heartbeat_age")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from gonogo.stacks.sources import SourceFile
+if TYPE_CHECKING:
+    from gonogo.stacks.sources import SourceFile
 
 KINDS = {
     "private key": re.compile(r"-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----"),

@@ -28,14 +28,16 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation, Scalar
 from gonogo.spec.contract import RARER, REQUESTS, RequestSpec
-from gonogo.stacks.contract import Answer, Application
 from gonogo.stacks.exchange import fill, select
 from gonogo.stacks.sse import first_text_seconds
+
+if TYPE_CHECKING:
+    from gonogo.stacks.contract import Answer, Application
 
 Value = Scalar | tuple[str, ...]
 COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.core.quantity import format_seconds
 from gonogo.spec.base import Spec
-from gonogo.spec.stack import BackupSpec
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.spec.stack import BackupSpec
+    from gonogo.stacks.context import Context
 
 
 class DeclaredBackupsParameters(Spec):

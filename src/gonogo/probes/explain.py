@@ -13,12 +13,12 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
 
 if TYPE_CHECKING:
     from gonogo.pg.capture import Captured
     from gonogo.pg.plans import PlanSummary
     from gonogo.pg.sessions import Connection
+    from gonogo.stacks.context import Context
 
 APPLICATION = "application"
 EXPLAIN = "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "

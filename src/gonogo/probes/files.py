@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -15,8 +15,10 @@ from gonogo.probes._dockerfile import read_dockerfile
 from gonogo.probes._inherited import bases_beside
 from gonogo.probes._secrets import secrets_in
 from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
 from gonogo.stacks.sources import SourceFile, SourceTree, source_tree
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 
 def _one_or_many(value: object) -> object:

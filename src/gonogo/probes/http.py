@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator, model_validator
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._conversation import Conversation
 from gonogo.probes._sources import Exchange, check_source, observation
 from gonogo.probes._steps import StepSpec, Tolerated, undeclared_calls
 from gonogo.spec.base import Spec
-from gonogo.spec.contract import ContractSpec
-from gonogo.stacks.context import Context
 from gonogo.stacks.scale import sampled
+
+if TYPE_CHECKING:
+    from gonogo.core.observation import Observation
+    from gonogo.spec.contract import ContractSpec
+    from gonogo.stacks.context import Context
 
 TRANSCRIPT = "exchanges.txt"
 

@@ -6,17 +6,19 @@ A probe that finds nothing proves something only where its owner does find it; e
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import model_validator
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
-from gonogo.probes._isolation_ways import Found
 from gonogo.spec.base import Spec
-from gonogo.spec.contract import ContractSpec
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.probes._isolation_ways import Found
+    from gonogo.spec.contract import ContractSpec
+    from gonogo.stacks.context import Context
 
 WAYS = {
     "api": ("search", "chat", "document", "delete", "overwrite"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
@@ -13,10 +14,12 @@ from gonogo.core.outcome import Capability
 from gonogo.probes._conversation import Conversation
 from gonogo.probes._steps import StepSpec, absent, traffic_for, undeclared_calls
 from gonogo.spec.base import Spec
-from gonogo.spec.contract import ContractSpec
-from gonogo.stacks.context import Context
 from gonogo.stacks.contract import application_of
-from gonogo.stacks.interfaces import Stack
+
+if TYPE_CHECKING:
+    from gonogo.spec.contract import ContractSpec
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import Stack
 
 SHORTEST_SECRET = 8
 SHOWN = 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,8 +14,10 @@ from gonogo.probes._conversation import Conversation
 from gonogo.probes._exposition import Scrape, Selector, read_exposition
 from gonogo.probes._steps import StepSpec, left_out_of, traffic_for, undeclared_calls
 from gonogo.spec.base import Spec
-from gonogo.spec.contract import ContractSpec
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.spec.contract import ContractSpec
+    from gonogo.stacks.context import Context
 
 ABSENT = "absent"
 REFUSED = (401, 403, 429)

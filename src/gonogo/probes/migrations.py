@@ -8,15 +8,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._alembic import APPLIED, Revisions, revisions_of
 from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import Role
 from gonogo.stacks.sources import source_tree
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 
 class MigrationsParameters(Spec):

@@ -11,12 +11,12 @@ from gonogo.core.errors import MissingCapability, NotMeasurable, StackError
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role, ScratchRequest
 
 if TYPE_CHECKING:
     from gonogo.pg.fingerprint import Difference, Fingerprint
     from gonogo.pg.sessions import Connection
+    from gonogo.stacks.context import Context
 
     Taking = Callable[[Connection], Fingerprint]
 

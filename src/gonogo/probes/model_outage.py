@@ -14,11 +14,11 @@ from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
-from gonogo.spec.contract import ContractSpec
-from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, ChatAnswer, application_of
 
 if TYPE_CHECKING:
+    from gonogo.spec.contract import ContractSpec
+    from gonogo.stacks.context import Context
     from gonogo.stacks.interfaces import Stack
 
 CONTROL = "/_control"

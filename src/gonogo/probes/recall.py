@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from gonogo.core.errors import NotMeasurable
-from gonogo.core.facts import TableFacts
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Spec
-from gonogo.stacks.context import Context
 
 if TYPE_CHECKING:
+    from gonogo.core.facts import TableFacts
     from gonogo.pg.vectors import Exact
+    from gonogo.stacks.context import Context
 
 WORST_SHOWN = 5
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
@@ -27,10 +27,12 @@ from gonogo.probes._replication_report import (
     truth_of,
 )
 from gonogo.spec.base import Bytes, Seconds, Spec
-from gonogo.spec.contract import ReplicationSpec
-from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, application_of
-from gonogo.stacks.interfaces import PostgresServer
+
+if TYPE_CHECKING:
+    from gonogo.spec.contract import ReplicationSpec
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import PostgresServer
 
 SESSION_SECONDS = 20.0
 POLL_SECONDS = 0.1

@@ -18,14 +18,14 @@ from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
-from gonogo.spec.stack import RetentionSpec
-from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, application_of
 
 if TYPE_CHECKING:
     from psycopg import sql
 
     from gonogo.pg.sessions import Connection
+    from gonogo.spec.stack import RetentionSpec
+    from gonogo.stacks.context import Context
 
 SESSION_SECONDS = 20.0
 POLL_SECONDS = 0.2

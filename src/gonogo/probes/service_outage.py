@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable
@@ -13,9 +13,11 @@ from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
-from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Answer, Application, application_of
 from gonogo.stacks.interfaces import HttpService
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 QUESTION = "What is known about this?"
 POLL_SECONDS = 0.1

@@ -13,11 +13,11 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Seconds, Spec
-from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import PostgresServer, Role, Stack
 
 if TYPE_CHECKING:
     from gonogo.pg.reading import Rows
+    from gonogo.stacks.context import Context
 
 EACH_STANDBY = "each_standby"
 SUBJECT, SAMPLES = "subject", "n"  # columns of `value` that are no observations themselves

@@ -12,11 +12,11 @@ from gonogo.core.errors import DeadlineExceeded, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Seconds, Spec
-from gonogo.stacks.context import Context
-from gonogo.stacks.interfaces import PostgresServer
 
 if TYPE_CHECKING:
     from gonogo.pg.sessions import Connection
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import PostgresServer
 
 POLL_SECONDS = 0.01
 Fingerprint = tuple[int, str]  # rows, and the sum of their hashes

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._collections import CollectionParameters, Declared, declared_collections, table_of
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 READ_SECONDS = 60.0
 SECOND_LOOK_SECONDS = 1.0  # a write that was under way is over by then

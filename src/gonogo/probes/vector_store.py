@@ -11,11 +11,11 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.probes._collections import CollectionParameters, Declared, declared_collections
-from gonogo.stacks.chroma import Neighbours
-from gonogo.stacks.context import Context
 
 if TYPE_CHECKING:
     from gonogo.pg.vectors import Floats, Vectors
+    from gonogo.stacks.chroma import Neighbours
+    from gonogo.stacks.context import Context
 
 OPERATORS = {"cosine": "<=>", "l2": "<->", "ip": "<#>"}
 SAMPLE_SEED = 20_260_104

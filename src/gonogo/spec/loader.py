@@ -6,7 +6,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -23,16 +23,13 @@ BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": F
 NULLS = {"", "~", "null", "Null", "NULL"}
 INTEGER = re.compile(r"^[-+]?[0-9](?:_?[0-9])*$")
 FLOAT = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
-PLAIN_TAGS = {  # what a plain scalar may look like to the parser; what it means is decided here
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")
-}
-FAST = getattr(yaml, "CSafeLoader", None)
+TAG = "tag:yaml.org,2002:"
+TAGS = {f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")}
 NESTED = "is nested too deeply"
 MOST_NODES = 20_000  # aliases can make a small file explode
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(NamedTuple):
     """A place in a file, counted from 1."""
 
     line: int
@@ -120,12 +117,36 @@ def parse(path: Path) -> Document:
     return Document(path=path, data=data, marks=builder.marks, problems=tuple(builder.problems))
 
 
+class _Untagged:
+    """Gives scalars without a tag no other than text: what they mean is decided here, so looking twice is left out."""
+
+    def descend_resolver(self, *_: object) -> None:
+        """Nothing depends on where a node stands."""
+
+    def ascend_resolver(self) -> None:
+        """Nothing depends on where a node stands."""
+
+    def resolve(self, *_: object) -> str:
+        """The tag of a node that has none written."""
+        return f"{TAG}str"
+
+
+class _Slow(_Untagged, yaml.SafeLoader):
+    """PyYAML's own parser."""
+
+
+if yaml.__with_libyaml__:
+
+    class _Fast(_Untagged, yaml.CSafeLoader):
+        """libyaml."""
+
+
 def _compose(text: str) -> Node | None:
     """The root node. libyaml is eight times as fast; what it refuses, PyYAML's own parser judges, in its own words."""
-    if FAST is not None:
+    if yaml.__with_libyaml__:
         with suppress(yaml.YAMLError):
-            return yaml.compose(text, Loader=FAST)
-    return yaml.compose(text, Loader=yaml.SafeLoader)
+            return yaml.compose(text, Loader=_Fast)
+    return yaml.compose(text, Loader=_Slow)
 
 
 def _at(path: Path, line: int, column: int, message: str) -> Problem:
@@ -170,7 +191,7 @@ class _Builder:
 
     def _scalar(self, node: ScalarNode) -> Any:
         text: str = node.value
-        if node.tag not in PLAIN_TAGS:
+        if node.tag not in TAGS:
             self.problems.append(self._problem(node, f"tag {node.tag} is not allowed"))
         if node.style in {"'", '"', "|", ">"}:
             return text

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
-from gonogo.stacks.context import Context
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
 
 ENOUGH_DATA = 0.5  # of production: less can fail an objective and never prove that it holds
 
