@@ -153,3 +153,23 @@ def test_schemas_can_be_left_out(connection: Connection) -> None:
 def test_a_role_that_row_security_binds_takes_no_fingerprint(connection: Connection, server: PostgresServer) -> None:
     with session(server.dsn(Role.APPLICATION)) as bound, pytest.raises(NotMeasurable, match="superuser"):
         take_fingerprint(bound)
+
+
+def test_workers_of_the_server_help(server: PostgresServer, connection: Connection) -> None:
+    connection.execute("ALTER TABLE notes SET (parallel_workers = 2)")
+    before = _workers_planned(server)
+    alone = take_fingerprint(connection)
+    connection.execute("SELECT pg_stat_force_next_flush()")
+    assert _workers_planned(server) == before + 2
+    connection.execute("ALTER TABLE notes SET (parallel_workers = 0)")
+    assert take_fingerprint(connection).tables == alone.tables
+
+
+def _workers_planned(server: PostgresServer) -> int:
+    """By queries of the database that have ended."""
+    with session(server.dsn()) as looking:
+        row = looking.execute(
+            "SELECT parallel_workers_to_launch FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
