@@ -9,7 +9,7 @@ from psycopg import sql
 from gonogo.pg import soundness
 from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import Connection
-from gonogo.pg.soundness import RELATIVE_TIE, SEARCH_WIDTH, VectorIndex
+from gonogo.pg.soundness import RELATIVE_TIE, VectorIndex
 
 LEAST_SHARE = 0.5  # of the true neighbours, by a search as wide as it gets: a graph is random, a broken one finds none
 
@@ -34,8 +34,7 @@ class Question:
         near = soundness.nearest(self.index)
         if not soundness.uses(connection, near, self.vector, self.index.name):
             return ()
-        width = {"hnsw.ef_search": str(SEARCH_WIDTH), "ivfflat.probes": str(min(self.index.lists, 32768))}
-        return tuple(soundness.distances(connection, near, self.vector, enable_seqscan="off", **width))
+        return tuple(soundness.distances(connection, near, self.vector, enable_seqscan="off", **self.index.widest))
 
     def is_right(self, found: tuple[float, ...]) -> bool:
         """Whether what an exact search found is the known answer."""

@@ -12,7 +12,7 @@ from psycopg import IsolationLevel, sql
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.pg.sessions import Connection
-from gonogo.pg.sql import query
+from gonogo.pg.sql import ONCE, query
 
 INTEGERS = frozenset({"int2", "int4", "int8", "oid"})
 ABSENT = -1  # what a NULL counts as; another value may hash to it, but hardly in every place where it matters
@@ -197,11 +197,7 @@ def _column_hash(row: Sequence[Any], *, vectors_by_crc: bool) -> sql.Composed:
 
 
 def _statement(table: str, columns: Mapping[str, sql.Composed]) -> sql.Composed:
-    """Count, sum of the rows' hashes, sum of each column's. A row's hash chains those of its columns.
-
-    OFFSET keeps each hash from being computed twice. Its 0 has to be a constant of that very type from the beginning:
-    for any other the planner takes it for a limit, and leaves the workers out.
-    """
+    """Count, sum of the rows' hashes, sum of each column's. A row's hash chains those of its columns."""
     names = [sql.Identifier(f"h{number}") for number in range(len(columns))]
     chained: sql.Composable = sql.SQL("0")
     for name in names:
@@ -211,10 +207,11 @@ def _statement(table: str, columns: Mapping[str, sql.Composed]) -> sql.Composed:
         sql.SQL("coalesce({}, {})::int8 AS {}").format(value, sql.Literal(ABSENT), name)
         for value, name in zip(columns.values(), names, strict=True)
     ]
-    return sql.SQL("SELECT count(*), {} FROM (SELECT {} FROM ONLY {} OFFSET '0'::int8) AS hashed").format(
+    return sql.SQL("SELECT count(*), {} FROM (SELECT {} FROM ONLY {} {}) AS hashed").format(
         sql.SQL(", ").join(sums),
         sql.SQL(", ").join(hashes),
         sql.SQL(table),  # regclass text, quoted by the server
+        ONCE,
     )
 
 

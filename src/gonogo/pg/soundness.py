@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import psycopg
@@ -13,11 +14,12 @@ from psycopg import sql
 from gonogo.core.errors import NotMeasurable
 from gonogo.pg.catalog import quoted
 from gonogo.pg.sessions import Connection
-from gonogo.pg.sql import query
+from gonogo.pg.sql import ONCE, query
 
 K = 10
 QUERIES = 20
 SINCE_COLLATION_VERSIONS = 150000
+MOST_IN_ONE_SCAN = 1_000_000  # rows: where an index finds the farthest ones, the server holds them all
 FEWEST_QUERIES, SEARCH_SECONDS = 5, 30.0
 SAMPLED_ROWS = 400  # of which the queries are taken
 SEARCH_WIDTH = 1000  # hnsw.ef_search, as wide as it gets
@@ -29,7 +31,10 @@ EVERYTHING = {
     "enable_seqscan": "off",
     "enable_sort": "off",
 }
-MOST_PROBES = 32768
+WORKERS = {"parallel_setup_cost": "0"}  # of the server: they are worth their price here
+PROBES, MOST_PROBES = "ivfflat.probes", 32768
+LIMIT_1 = sql.SQL(" LIMIT 1")
+DENSE = "["  # how vectors and half-precision vectors are written, which can be added
 RELATIVE_TIE = 1e-6
 
 
@@ -54,6 +59,11 @@ class VectorIndex:
     operator: str | None
     lists: int
     rows: int
+
+    @property
+    def widest(self) -> dict[str, str]:
+        """Settings of a search that finds as much as the index has."""
+        return {"hnsw.ef_search": str(SEARCH_WIDTH), PROBES: str(min(self.lists, MOST_PROBES))}
 
     @property
     def why_not_searched(self) -> str:
@@ -174,18 +184,68 @@ def search(connection: Connection, index: VectorIndex) -> Searched | None:
     if not queries:
         return None
     near = nearest(index)
-    used, recalls, began = True, list[float](), time.monotonic()
+    found = [distances(connection, near, one, enable_seqscan="off", **index.widest) for one in queries]
+    exact = _exactly(connection, index, queries, found)
+    recalls = tuple(_share(one, all_) for one, all_ in zip(found, exact, strict=False) if all_)
+    used = all(uses(connection, near, one, index.name) for one in queries)
+    return Searched(used=used, recalls=recalls) if recalls else None
+
+
+def _share(found: list[float], exact: list[float]) -> float:
+    return min(sum(distance <= _as_far_as(exact) for distance in found), len(exact)) / len(exact)
+
+
+def _as_far_as(near: list[float]) -> float:
+    """The largest of some distances, and what is equally far."""
+    return max(near) + RELATIVE_TIE * max(abs(max(near)), 1.0)
+
+
+def _exactly(
+    connection: Connection, index: VectorIndex, queries: list[str], found: list[list[float]]
+) -> list[list[float]]:
+    """The distances of the nearest rows to each query, or to the first ones where exact searches take long."""
+    few = index.rows <= MOST_IN_ONE_SCAN
+    if few and all(len(one) == K for one in found) and all(one.startswith(DENSE) for one in queries):
+        return _exactly_in_one_scan(connection, index, queries, found)
+    exact, began = list[list[float]](), time.monotonic()
     for one in queries:
-        if len(recalls) >= FEWEST_QUERIES and time.monotonic() - began > SEARCH_SECONDS:
+        if len(exact) >= FEWEST_QUERIES and time.monotonic() - began > SEARCH_SECONDS:
             break  # exact searches of a large table take long, and some tell enough
-        exact = distances(connection, near, one, enable_indexscan="off", enable_bitmapscan="off")
-        width = {"hnsw.ef_search": str(SEARCH_WIDTH), "ivfflat.probes": str(min(index.lists, MOST_PROBES))}
-        found = distances(connection, near, one, enable_seqscan="off", **width)
-        used = used and uses(connection, near, one, index.name)
-        if exact:
-            limit = max(exact) + RELATIVE_TIE * max(abs(max(exact)), 1.0)
-            recalls.append(min(sum(distance <= limit for distance in found), len(exact)) / len(exact))
-    return Searched(used=used, recalls=tuple(recalls)) if recalls else None
+        exact.append(distances(connection, nearest(index), one, enable_indexscan="off", enable_bitmapscan="off"))
+    return exact
+
+
+def _exactly_in_one_scan(
+    connection: Connection, index: VectorIndex, queries: list[str], found: list[list[float]]
+) -> list[list[float]]:
+    """One scan for all queries: most of an exact search's time goes into fetching vectors from where the server keeps
+    what is large, and each is fetched once here. `v + 0` is what it was, fetched.
+
+    What the index found are rows, so that the true neighbours are no farther away than the farthest of them.
+    """
+    assert index.column is not None
+    assert index.operator is not None
+    parts = {"column": quoted(index.column), "table": quoted(index.table), "operator": quoted(index.operator)}
+    names = [sql.Identifier(f"d{number}") for number in range(len(queries))]
+    near = [
+        sql.SQL("array_agg({name}) FILTER (WHERE {name} <= {limit})").format(name=name, limit=_as_far_as(one))
+        for name, one in zip(names, found, strict=True)
+    ]
+    measured = [
+        sql.SQL("(v {operator} {query})::float8 AS {name}").format(**parts, query=sql.Literal(query), name=name)
+        for query, name in zip(queries, names, strict=True)
+    ]
+    statement = sql.SQL(
+        "SELECT {near} FROM (SELECT {measured} FROM (SELECT {column} + {zero} AS v FROM {table}"
+        " WHERE {column} IS NOT NULL {once}) AS fetched {once}) AS measured"
+    ).format(
+        **parts, near=sql.SQL(", ").join(near), measured=sql.SQL(", ").join(measured), once=ONCE,
+        zero=sql.Literal(f"[{','.join('0' * (queries[0].count(',') + 1))}]"),
+    )  # fmt: skip
+    with _settings(connection, WORKERS):
+        row = connection.execute(statement).fetchone()
+    assert row is not None
+    return [sorted(distance for distance in one or [] if math.isfinite(distance))[:K] for one in row]
 
 
 def nearest(index: VectorIndex) -> sql.Composed:
@@ -209,39 +269,42 @@ def reach(connection: Connection, index: VectorIndex) -> tuple[int, int] | None:
     if index.rows > MOST_REACHED:
         return None
     parts = {"column": quoted(index.column), "table": quoted(index.table), "operator": quoted(index.operator)}
-    there = sql.SQL("SELECT (SELECT v::text FROM found LIMIT 1), count(*) FROM found")
-    found = sql.SQL(
-        "WITH found AS (SELECT {column} AS v FROM {table} WHERE ({column} {operator} {column})::float8 <> 'NaN') "
-    ).format(**parts)
-    row = connection.execute(found + there).fetchone()
-    if row is None or not row[1]:
-        return None
+    has_distance = sql.SQL("FROM {table} WHERE ({column} {operator} {column})::float8 <> 'NaN'").format(**parts)
     walk = sql.SQL(
         "SELECT count(*) FROM (SELECT FROM {table} ORDER BY {column} {operator} %(query)s LIMIT 2147483647) walked"
     ).format(**parts)
+    one = connection.execute(sql.SQL("SELECT {column}::text ").format(**parts) + has_distance + LIMIT_1).fetchone()
+    if one is None:
+        return None
     if index.method == "hnsw" and not connection.execute(query("soundness", "goes_on")).fetchone():
         return None
-    settings = {**EVERYTHING, "ivfflat.probes": str(min(index.lists, MOST_PROBES))}
+    with _settings(connection, WORKERS):
+        there = connection.execute(sql.SQL("SELECT count(*) ") + has_distance).fetchone()
+    with _settings(connection, {**EVERYTHING, PROBES: index.widest[PROBES]}):
+        reached = connection.execute(walk, {"query": one[0]}).fetchone()
+    assert there is not None
+    return (reached[0] if reached else 0), there[0]
+
+
+@contextmanager
+def _settings(connection: Connection, wanted: Mapping[str, str]) -> Iterator[None]:
+    """A transaction with settings of its own."""
     with connection.transaction():
-        for name, value in settings.items():
+        for name, value in wanted.items():
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
-        reached = connection.execute(walk, {"query": row[0]}).fetchone()
-    return (reached[0] if reached else 0), row[1]
+        yield
 
 
 def distances(connection: Connection, statement: sql.Composed, vector: str, **settings: str) -> list[float]:
     """The distances that a search gives; those that are no numbers (a zero vector has no cosine) are left out."""
-    with connection.transaction():
-        for name, value in settings.items():
-            connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+    with _settings(connection, settings):
         rows = connection.execute(statement, {"query": vector}).fetchall()
     return [row[0] for row in rows if row[0] is not None and math.isfinite(row[0])]
 
 
 def uses(connection: Connection, statement: sql.Composed, vector: str, index: str) -> bool:
     """Whether the planner can answer the search by this index."""
-    with connection.transaction():
-        connection.execute("SELECT set_config('enable_seqscan', 'off', true)")
+    with _settings(connection, {"enable_seqscan": "off"}):
         plan = connection.execute(sql.SQL("EXPLAIN ") + statement, {"query": vector}).fetchall()
     name = index.rpartition(".")[2]
     return any(f"using {name} " in row[0] for row in plan)

@@ -7,6 +7,11 @@ from functools import cache
 from importlib.resources import files
 from typing import LiteralString
 
+from psycopg import sql
+
+# Ends a subquery whose columns are to be computed once, however often they are used. Its 0 has to be a constant of that
+# very type from the beginning: any other the planner takes for a limit, and leaves the parallel workers out.
+ONCE = sql.SQL("OFFSET '0'::int8")
 BLOCK = re.compile(r"^-- name: (?P<name>\w+)\s*$", re.MULTILINE)
 
 
