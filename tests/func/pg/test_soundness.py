@@ -22,7 +22,8 @@ DROP EXTENSION IF EXISTS vector CASCADE; DROP TABLE IF EXISTS notes; CREATE EXTE
 CREATE TABLE notes (id int PRIMARY KEY, dense vector(8), half halfvec(8), sparse sparsevec(8));
 SELECT setseed(0.5);
 INSERT INTO notes SELECT id, v, v, v::vector::sparsevec FROM (
-  SELECT id, ARRAY(SELECT random() - 0.5 FROM generate_series(1, 8) WHERE id > 0) AS v FROM generate_series(1, {ROWS}) id
+  SELECT id, ARRAY(SELECT random() - 0.5 FROM generate_series(1, 8) WHERE id > 0) AS v
+  FROM generate_series(1, {ROWS}) id
 ) AS made;
 INSERT INTO notes VALUES (0, NULL, NULL, NULL);
 """  # one row is without vectors
@@ -71,7 +72,7 @@ def test_an_index_that_lost_most_of_its_rows_finds_little(
     index = the_index(connection, "dense", "vector_l2_ops")
     connection.execute("SET allow_system_table_mods = on")
     connection.execute("UPDATE pg_index SET indisready = false WHERE indexrelid = 'notes_dense_idx'::regclass")
-    connection.execute("INSERT INTO notes SELECT id + 10000, dense FROM notes WHERE id > 0")  # the index does not notice
+    connection.execute("INSERT INTO notes SELECT id + 10000, dense FROM notes WHERE id > 0")  # unnoticed by the index
     connection.execute("DELETE FROM notes WHERE id BETWEEN 1 AND 2900")
     connection.execute("UPDATE pg_index SET indisready = true WHERE indexrelid = 'notes_dense_idx'::regclass")
     found = soundness.search(connection, index)
