@@ -17,9 +17,11 @@ CONNECT_TIMEOUT_SECONDS = 5
 POLL_SECONDS = 0.002
 STREAMS = "SELECT count(*) FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
 
-USER_TABLES = """
-SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+FRESH = """
+SELECT (SELECT system_identifier::text FROM pg_control_system()),
+       (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')),
+       current_setting('archive_mode')
 """
 
 
@@ -119,13 +121,12 @@ def complaint(log: str) -> str:
 def prove_fresh(server: SqlServer, source: SqlServer) -> None:
     """Raise HarnessError unless a scratch server is nobody's copy, holds nothing and archives nothing."""
     with session(server.dsn(), timeout_seconds=10) as connection:
-        tables = connection.execute(USER_TABLES).fetchone()
-        archive_mode = connection.execute("SHOW archive_mode").fetchone()
-    assert tables is not None
-    assert archive_mode is not None
-    if server.system_identifier() == source.system_identifier():
+        found = connection.execute(FRESH).fetchone()
+    assert found is not None
+    identifier, tables, archive_mode = found
+    if identifier == source.system_identifier():
         raise HarnessError(f"{server.name} is not fresh: it has the system identifier of {source.name}")
-    if tables[0]:
-        raise HarnessError(f"{server.name} is not fresh: it holds {tables[0]} tables")
-    if archive_mode[0] != "off":
-        raise HarnessError(f"{server.name} archives its WAL: archive_mode is {archive_mode[0]}")
+    if tables:
+        raise HarnessError(f"{server.name} is not fresh: it holds {tables} tables")
+    if archive_mode != "off":
+        raise HarnessError(f"{server.name} archives its WAL: archive_mode is {archive_mode}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from gonogo.pg.sessions import session
 from gonogo.stacks.cleanup import leftovers
 from gonogo.stacks.contract import application_of, questions_of
 from gonogo.stacks.interfaces import Role, ScratchRequest
+from gonogo.stacks.local import empty
+from gonogo.stacks.local.mounts import mounts_below
 
 
 def test_the_reference_stack_can_do_everything(reference_stack: Any) -> None:
@@ -55,6 +58,24 @@ def test_a_scratch_server_is_fresh_and_goes_away(reference_stack: Any) -> None:
         port = target.port
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(f"host=127.0.0.1 port={port} dbname=rag user=gonogo connect_timeout=2").close()
+
+
+@pytest.mark.parametrize("laid", [True, False])
+def test_a_scratch_server_leaves_its_template_as_it_was(
+    reference_stack: Any, monkeypatch: pytest.MonkeyPatch, laid: bool
+) -> None:
+    if not laid:
+        monkeypatch.setattr(empty, "mount_over", lambda *_: "overlays are not for you")
+    for _ in range(2):
+        with reference_stack.stack.scratch_postgres(ScratchRequest(name="kept"), Deadline.after(60)) as target:
+            assert bool(mounts_below(target.data)) is (laid and os.geteuid() == 0)
+            with session(target.dsn(database="postgres")) as connection:
+                connection.execute("DROP DATABASE rag")
+                connection.execute("CREATE DATABASE rag OWNER rag_owner")
+            with session(target.dsn()) as connection:
+                connection.execute("CREATE TABLE mine AS SELECT 1")
+        assert not target.folder.exists()
+        assert mounts_below(target.folder) == ()
 
 
 def test_nothing_is_left_after_close(fresh_stack: Callable[..., Any]) -> None:

@@ -14,6 +14,7 @@ from gonogo.core.errors import StackError
 MOUNTS = Path("/proc/self/mountinfo")
 ESCAPED = re.compile(r"\\([0-7]{3})")  # mountinfo writes blanks and the like so
 COMMAND_SECONDS = 20.0
+OF_OVERLAYS = ",:\\"  # mean something in the options of an overlay
 
 
 def mount_limited(folder: Path, size_bytes: int, name: str) -> str | None:
@@ -24,6 +25,14 @@ def mount_limited(folder: Path, size_bytes: int, name: str) -> str | None:
         return None
     who = "" if os.geteuid() == 0 else ", and this user is not root"
     return f"a mount of a limited size is refused{who}: {reason}"
+
+
+def mount_over(folder: Path, lower: Path, upper: Path, work: Path) -> str | None:
+    """Show `lower` at a folder; what is written goes to `upper`. None, or in one sentence why that cannot be done."""
+    if any(mark in str(path) for path in (lower, upper, work) for mark in OF_OVERLAYS):
+        return f"one of these paths has one of {OF_OVERLAYS} in it"
+    options = f"lowerdir={lower},upperdir={upper},workdir={work}"
+    return _run(["mount", "-t", "overlay", "-o", options, "gonogo", str(folder)])
 
 
 def unmount(folder: Path) -> None:

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
-from gonogo.stacks.interfaces import REPLAY, HttpService, PostgresServer, Role, ScratchRequest, StackRequest
-from gonogo.stacks.local import cluster
+from gonogo.stacks.interfaces import REPLAY, HttpService, PostgresServer, ScratchRequest, StackRequest
 from gonogo.stacks.local.build import run_once
+from gonogo.stacks.local.empty import empty_cluster
 from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
-from gonogo.stacks.local.templates import ADMIN_PASSWORD, Templates, key_of
+from gonogo.stacks.local.templates import Templates
 from gonogo.stacks.running import RunningStack
 from gonogo.stacks.services import Declared
 from gonogo.stacks.services.http import local_service
-from gonogo.stacks.services.postgres import create_database, references_of, start_with_passwords
+from gonogo.stacks.services.postgres import references_of, start_with_passwords
 from gonogo.stacks.sqlserver import Group, prove_fresh
 from gonogo.stacks.started import Started
 
@@ -55,44 +55,25 @@ class LocalStack(RunningStack):
         assert isinstance(source, LocalPostgres)
         settings = {**source.settings, **request.settings, "archive_mode": "off"}
         folder = self._fresh_folder(request.name)
+        site = replace(self._site, deadline=deadline)
         server = LocalPostgres(
-            name=folder.name, folder=folder, site=replace(self._site, deadline=deadline), binaries=source.binaries,
+            name=folder.name, folder=folder, site=site, binaries=source.binaries,
             database=source.database, roles=source.roles, settings=settings, group=Group(),
         )  # fmt: skip
-        try:
+        with ExitStack() as ending:
+            ending.callback(shutil.rmtree, folder, ignore_errors=True)
             if request.fill is not None:
+                ending.callback(server.discard)
                 request.fill(server.data)
                 request.phase(REPLAY)
                 self._site.account.own(server.data)
                 server.start(deadline)
             else:
-                self._start_empty(server, deadline)
+                password = ending.enter_context(empty_cluster(server, site, self._templates))
+                ending.callback(server.discard)
+                start_with_passwords(server, password, site)
                 prove_fresh(server, source)
             yield server
-        finally:
-            server.discard()
-            shutil.rmtree(folder, ignore_errors=True)
-
-    def _start_empty(self, server: LocalPostgres, deadline: Deadline) -> None:
-        site = replace(self._site, deadline=deadline)
-        key = key_of("empty", server.binaries.version, str(server.binaries.bindir), site.account.uid)
-        with self._templates.building(key):
-            if self._templates.find(key) is None:
-                self._make_empty(key, server)
-            template = self._templates.find(key)
-            assert template is not None
-            cluster.copy_data(template / "empty" / "data", server.data, site.account, run_id=site.run.run_id)
-            password = (template / "empty" / ADMIN_PASSWORD).read_text()
-        start_with_passwords(server, password, site)
-        create_database(server)
-
-    def _make_empty(self, key: str, server: LocalPostgres) -> None:
-        """An initialised cluster that was never started: its system identifier is not that of any seeded one."""
-        password = server.roles[Role.ADMIN].password
-        data, account, run_id = server.data.with_name("empty"), self._site.account, self._site.run.run_id
-        cluster.initialise(server.binaries, account, data, password, checksums=True, run_id=run_id)
-        self._templates.save(key, {"empty": (data, password)}, account, run_id=run_id)
-        shutil.rmtree(data)
 
     @contextmanager
     def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:

@@ -313,8 +313,8 @@ def start_with_passwords(server: LocalPostgres | DockerPostgres, old_password: s
         },
     )
     server.start(site.deadline)
-    with session(server.dsn(database="postgres"), timeout_seconds=60) as connection:
-        connection.execute("SET synchronous_commit = local")  # no standby is there yet
+    with session(server.dsn(database="postgres"), timeout_seconds=60) as connection, connection.transaction():
+        connection.execute("SET LOCAL synchronous_commit = local")  # no standby is there yet
         for credential in set(wanted.values()):
             exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [credential.name]).fetchone()
             if exists:
