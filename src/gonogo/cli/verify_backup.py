@@ -101,6 +101,11 @@ ASKED = (
         is_flag=True,
         help="Restore it also in other ways, side by side, and say which is the fastest. Takes several times as long.",
     ),
+    option(
+        "--stack",
+        default=None,
+        help="Stack file, or name, whose backup it is: `gate --require-drill verify_backup` on it asks for this.",
+    ),
     option("--out", type=FOLDER, default=None, help="Run directory. Default: reports/runs/<run id>."),
     click.option("--advisory", is_flag=True, help="Report, but exit 0 (unless gonogo itself failed)."),
 )
@@ -127,6 +132,7 @@ def command(path: Path, **given: Any) -> None:
     """
     from gonogo.cli._progress import Progress
     from gonogo.drills.given import Asked
+    from gonogo.engine.inputs import RunOptions, load_stack
     from gonogo.engine.run import Observer
     from gonogo.engine.verify import VerifyOptions, verify
 
@@ -139,6 +145,7 @@ def command(path: Path, **given: Any) -> None:
         time_limit_s=given["time_limit"],
         limit_bytes=given["max_size"],
         explore=given["explore"],
+        stack=load_stack(RunOptions(stack=given["stack"])).spec.stack if given["stack"] else None,
         out=given["out"],
     )
     progress = Progress(

@@ -111,13 +111,17 @@ class ResolvedPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What one verification came to in an earlier run. `at`: when that run ended, ISO, UTC."""
+    """What one verification came to in an earlier run. `at`: when that run ended, ISO, UTC.
+
+    `beside`: it ran beside the stack, so that the stack's runtime has nothing to do with it.
+    """
 
     run_id: str
     at: str
     runtime: str
     outcome: str
     reason: str = ""
+    beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

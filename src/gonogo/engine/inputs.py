@@ -22,6 +22,7 @@ from gonogo.spec.stack import StackSpec
 from gonogo.spec.suite import PolicySpec, SuiteSpec
 
 DEEPEST_INHERITANCE = 5
+BACKUP_ITEM = "restore_drills/verify_backup"  # what `gonogo verify-backup` shows, under the stack's name if it has one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +99,7 @@ def read_inputs(options: RunOptions) -> Inputs:
         raise SpecError(problems)
     policies = _inherited(options.policy or results["suite"].policy, options.content)
     check_limits(policies, results["verifications"])
-    policy = _with_recent(_merged(policies), options, list(results["verifications"]))
+    policy = _with_recent(_merged(policies), options, [*results["verifications"], BACKUP_ITEM])
     return Inputs(options=options, policy=policy, **results)
 
 

@@ -23,12 +23,14 @@ from gonogo.drills.given import Asked, Given
 from gonogo.drills.given.recognise import recognise
 from gonogo.engine.cpu import CpuMeter
 from gonogo.engine.execute import Executor
+from gonogo.engine.inputs import BACKUP_ITEM
 from gonogo.engine.interruption import interruptible
 from gonogo.engine.portraits import portrait_of
 from gonogo.engine.run import Observer, Result, concluded, recorded, tool
 from gonogo.engine.services import LocalRun
 from gonogo.pg.portrait import Portrait, read_portrait
 from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, Recorder, RunDirectory
+from gonogo.rundir.history import VERIFY_BACKUP
 from gonogo.runners.explore import Exploring
 from gonogo.runners.given import Request, Verifying
 from gonogo.stacks.local.account import unprivileged
@@ -38,11 +40,9 @@ from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.spawner import Spawner
 from gonogo.stacks.references import References
 
-ITEM = "restore_drills/verify_backup"
 WAYS = "restore_drills/ways_to_restore"
 COMPARISON = "restore_drills/compared_with_reference"
 RUNTIME = "embedded"
-COMMAND = "gonogo verify-backup"
 PREDICTED_S = 10.0  # of a small one; nobody knows before it is restored
 LEAST_RECALL = 0.5  # of a search as wide as it gets: 0.87 to 1 of sound indexes, even of noise; 0.1 of a careless one
 LEAST_REACH = 0.99  # of an index that is scanned to its end: 0.9999 of sound ones, 0.6 of a careless one
@@ -73,6 +73,7 @@ class VerifyOptions:
     time_limit_s: float = 1800.0
     limit_bytes: int | None = None
     explore: bool = False  # measure also which way of restoring it is the fastest
+    stack: str | None = None  # whose backup it is: the history keeps it under that name
     out: Path | None = None
     empty_cluster: Path | None = None  # for many verifications one after the other: see Request
 
@@ -92,9 +93,10 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
     )
     plan = plan_of(options, given)
     interruption = interruption or Interruption()
-    info = {"stack": given.path.name, "suite": "verify-backup", "command": COMMAND, "tool": tool(), "commit": None}
+    name = options.stack or f"backup {given.path.name}"  # which no stack can be called
+    info = {"stack": name, "suite": "verify-backup", "command": VERIFY_BACKUP, "tool": tool(), "commit": None}
     with interruptible(interruption), recorded(options.out, info, observer) as (directory, services):
-        directory.write(CONTEXT, _context(options, given, directory.run_id).to_json())
+        directory.write(CONTEXT, _context(options, given, name, directory.run_id).to_json())
         directory.write(PLAN, plan.to_json())
         judgement = concluded(
             directory, interruption, lambda: _verified(request, plan, directory, services, interruption)
@@ -142,9 +144,8 @@ def plan_of(options: VerifyOptions, given: Given) -> Plan:
     files = given.kind is not None and given.kind.physical
     roles = given.kind is None or given.kind.brings_roles  # what is compressed shows later
     title = "The backup restores and is sound" + (", and equals its reference" if compared else "")
-    item = _item(
-        ITEM, title, expectations=_expectations(options, files=files, roles=roles, compared=compared), options=options
-    )
+    expectations = _expectations(options, files=files, roles=roles, compared=compared)
+    item = _item(BACKUP_ITEM, title, expectations=expectations, options=options)
     items = (item, _ways(options)) if options.explore else (item,)
     if compared:
         return Plan(items=items)
@@ -174,7 +175,7 @@ def _item(
         area=Area.BACKUP,
         severity=Severity.CRITICAL,
         gating=True,
-        source=Source(file=COMMAND, line=1),
+        source=Source(file=VERIFY_BACKUP, line=1),
         effects=Effect.WRITE,
         expectations=expectations,
         covers=("A6", "A7"),
@@ -217,7 +218,7 @@ def _expectations(options: VerifyOptions, *, files: bool, roles: bool, compared:
     return tuple(found)
 
 
-def _context(options: VerifyOptions, given: Given, run_id: str) -> JudgingContext:
+def _context(options: VerifyOptions, given: Given, name: str, run_id: str) -> JudgingContext:
     policy = ResolvedPolicy(
         name="verify-backup",
         gates=(Severity.CRITICAL, Severity.HIGH),
@@ -231,10 +232,10 @@ def _context(options: VerifyOptions, given: Given, run_id: str) -> JudgingContex
         policy=policy,
         suite="verify-backup",
         partial=None if options.reference else "compared with nothing",
-        stack_name=given.path.name,
+        stack_name=name,
         runtime=RUNTIME,
         stack_fingerprint=hashlib.sha256(f"{given.path}{given.size_bytes}".encode()).hexdigest()[:16],
-        command=COMMAND,
+        command=VERIFY_BACKUP,
         tool=tool(),
     )
 

@@ -45,7 +45,7 @@ def _reason(past: Past | None, context: JudgingContext, instant: datetime, longe
     """Why an earlier run does not count; "" when it does."""
     if past is None:
         return context.history or "nobody looked for it when this run began"
-    if past.runtime != context.runtime:
+    if past.runtime != context.runtime and not past.beside:
         return f"it last ran on {past.runtime} (run {past.run_id}), never on {context.runtime}"
     if past.outcome != Outcome.PASS.value:
         return f"it was {past.outcome} when it last ran, at {past.at} (run {past.run_id}): {past.reason}"

@@ -36,6 +36,7 @@ ADD_RUN = """
 insert or ignore into runs values (:run_id, :at, :stack, :runtime, :fingerprint, :suite, :policy, :revision, :tool,
     :command, :verdict, :headline)
 """
+VERIFY_BACKUP = "gonogo verify-backup"  # the command that restores what somebody else made, beside any stack
 WORSE = {"at_most": "up", "at_least": "down"}  # matcher → where worse values lie
 
 
@@ -133,6 +134,7 @@ class History:
             past=Past(
                 run_id=row["run_id"], at=row["at"], runtime=row["runtime"], outcome=row["outcome"],
                 reason=row["reason"] or "",
+                beside=row["command"] == VERIFY_BACKUP,
             ),
             id=row["id"],
             stack=row["stack"],

@@ -8,6 +8,20 @@ from pathlib import Path
 from tests.func.cli.gonogo import gonogo
 
 CHECK = "checks/security/passwords_are_scram"
+DUMP = """\
+--
+-- PostgreSQL database dump
+--
+-- Dumped from database version 18.1
+-- Dumped by pg_dump version 18.1
+CREATE TABLE public.notes (id integer);
+COPY public.notes (id) FROM stdin;
+1
+\\.
+--
+-- PostgreSQL database dump complete
+--
+"""
 
 
 def test_a_run_is_remembered_listed_and_carried_elsewhere(tmp_path: Path) -> None:
@@ -48,6 +62,23 @@ def test_a_gate_whose_drill_has_silently_stopped_is_hold(tmp_path: Path) -> None
         "the history cannot be read: history.sqlite is no history of gonogo" in json.loads(unreadable.out)["headline"]
     )
     assert "this run is not in the history history.sqlite" in unreadable.err
+
+
+def test_a_gate_asks_for_a_verified_backup_of_its_stack(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(f"suite: small\nrun: [{CHECK}]\n")
+    (tmp_path / "reference").write_text(DUMP)
+    kept = {"GONOGO_HISTORY": "history.sqlite"}
+    gate = ("gate", "--suite", "small.yaml", "--runtime", "embedded", "--require-drill", "verify_backup", "--json")
+
+    verified = gonogo("verify-backup", "reference", cwd=tmp_path, environment=kept)
+    assert verified.code == 0, verified.err
+    held = gonogo(*gate, cwd=tmp_path, environment=kept)  # the file's name says nothing of the stack
+    assert held.code == 3, held.err
+    assert "history.sqlite holds no run of it on the stack reference" in json.loads(held.out)["headline"]
+
+    gonogo("verify-backup", "reference", "--stack", "reference", cwd=tmp_path, environment=kept)
+    passed = gonogo(*gate, cwd=tmp_path, environment=kept)
+    assert (passed.code, json.loads(passed.out)["verdict"]) == (0, "GO"), passed.err
 
 
 def test_what_cannot_be_asked_for_is_told_before_anything_starts(tmp_path: Path) -> None:

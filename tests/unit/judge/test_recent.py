@@ -56,6 +56,12 @@ def test_a_drill_that_has_stopped_passing_holds_the_gate_up(past: Past | None, p
     assert reason in [one.reason for one in held.not_proven]
 
 
+def test_what_ran_beside_the_stack_counts_whatever_the_runtime() -> None:
+    assert reasons(replace(YESTERDAY, runtime="embedded", beside=True)) == []
+    (failed,) = reasons(replace(YESTERDAY, runtime="embedded", beside=True, outcome="FAIL"))
+    assert "it was FAIL" in failed
+
+
 def test_time_passes_for_a_run_that_is_judged_again() -> None:
     assert reasons(YESTERDAY, at=NOW + timedelta(days=5)) == []
     assert reasons(YESTERDAY, at=NOW + timedelta(days=7))

@@ -14,7 +14,7 @@ from tests.golden.runs import RUNS
 
 from gonogo.core.errors import UsageError
 from gonogo.judge.run import judge, judgement_bytes
-from gonogo.rundir.history import History
+from gonogo.rundir.history import VERIFY_BACKUP, History
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,18 @@ def test_the_newest_run_on_this_runtime_counts_and_elsewhere_only_where_there_is
     assert elsewhere is not None
     assert elsewhere.runtime == "embedded"
     assert history.newest(identifier, stack="another", runtime="docker") is None
+
+
+def test_a_verified_backup_ran_beside_the_stack(tmp_path: Path, record: dict[str, Any]) -> None:
+    history = History(tmp_path / "history.sqlite")
+    history.append(later(record, 1))
+    name, identifier = record["stack"]["name"], measured(record)[0]
+    drilled = history.newest(identifier, stack=name, runtime="external")
+    history.append({**later(record, 9), "command": VERIFY_BACKUP})
+    verified = history.newest(identifier, stack=name, runtime="external")
+    assert drilled is not None
+    assert verified is not None
+    assert (drilled.beside, verified.beside) == (False, True)
 
 
 def test_lines_go_out_and_come_in_and_nothing_is_doubled(tmp_path: Path, record: dict[str, Any]) -> None:
