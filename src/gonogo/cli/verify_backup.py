@@ -81,6 +81,12 @@ ASKED = (
         multiple=True,
         help="A folder outside of PATH where a tablespace of the backup lies, which may be read. Repeatable.",
     ),
+    click.option(
+        "--max-age",
+        type=Duration(),
+        default=None,
+        help="The oldest that the backup may be, by what is in it: a job that stopped leaves one that restores well.",
+    ),
     click.option("--rto", type=Duration(), default=None, help="The longest that the restore may take here."),
     click.option(
         "--time-limit", type=Duration(), default="30min", show_default=True, help="For everything; then it is HOLD."
@@ -139,7 +145,13 @@ def command(path: Path, **given: Any) -> None:
     asked = VerifyOptions(
         path=path,
         reference=given["reference"],
-        asked=Asked(backup=given["backup"], tablespaces=given["tablespaces"], wal=given["wal"], target=given["to"]),
+        asked=Asked(
+            backup=given["backup"],
+            tablespaces=given["tablespaces"],
+            wal=given["wal"],
+            target=given["to"],
+            max_age_s=given["max_age"],
+        ),
         restore_time_s=given["rto"],
         trust=given["trust_artefact"],
         time_limit_s=given["time_limit"],

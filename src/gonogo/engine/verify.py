@@ -212,9 +212,10 @@ def _expectations(options: VerifyOptions, *, files: bool, roles: bool, compared:
         for name, matcher, expected, asked in wanted
         if asked
     ]
-    if (limit := options.restore_time_s) is not None:
-        text = format_seconds(limit)
-        found.append(Expectation(observation="restore_time", matcher="at_most", expected=limit, unit="s", text=text))
+    for name, limit in (("restore_time", options.restore_time_s), ("backup_age", options.asked.max_age_s)):
+        if limit is not None:
+            text = format_seconds(limit)
+            found.append(Expectation(observation=name, matcher="at_most", expected=limit, unit="s", text=text))
     return tuple(found)
 
 

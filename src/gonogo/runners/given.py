@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -20,11 +21,12 @@ from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed, printable
-from gonogo.drills.given import LACKING, Asked, BackupKind, Given, barman, chain, pgbackrest, physical
+from gonogo.drills.given import LACKING, Asked, BackupKind, Given, barman, chain, made, pgbackrest, physical
 from gonogo.drills.given.archive import Archive
 from gonogo.drills.given.cluster import ClusterDump
 from gonogo.drills.given.filling import Filled, Filling
 from gonogo.drills.given.logical import Dump
+from gonogo.drills.given.made import Made
 from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of
 from gonogo.drills.given.staging import Taking
 from gonogo.pg.portrait import Portrait
@@ -157,6 +159,8 @@ class Verifying:
         server.box.own(server.data)
         archive = self._archive(server, taking, filled)
         self.clock.begin("pre-check")
+        told = made.of_files(server.data)
+        self._observe_age(told.until_now() if told and archive else told)
         major = physical.require_major(server.data, self.binaries.major)
         if archive is not None:
             archive.take()
@@ -173,6 +177,11 @@ class Verifying:
             self.observe(Observation(name="wal_used", value=archive.seen(), n=len(archive.way.pieces)))
         with self._session(server, server.database) as connection:
             return carried_by(self.request, major=major), list(names(connection, "databases"))
+
+    def _observe_age(self, told: Made | None) -> None:
+        told = told or made.of_last_change(self.request.given.path)
+        if found := told.age(datetime.now(UTC), self.request.asked.max_age_s):
+            self.observe(found)
 
     def _archive(self, server: BoxedPostgres, taking: Taking, filled: Filled) -> Archive | None:
         asked, files = self.request.asked, filled.wal
@@ -217,6 +226,7 @@ class Verifying:
         )
         dump.look()
         self.observe(report.named_roles(dump.spoken))
+        self._observe_age(dump.spoken.made)
         self.clock.begin("server")
         server.initialise(self.deadline, empty=self.request.empty_cluster)
         server.start(self.deadline)
@@ -229,6 +239,7 @@ class Verifying:
     def _cluster(self, server: BoxedPostgres, path: Path) -> tuple[Carried, list[str]]:
         dump = ClusterDump(path=path, server=server, deadline=self.deadline, reference_major=self._reference_major())
         dump.look()
+        self._observe_age(dump.spoken.made)
         self.clock.begin("server")
         server.initialise(self.deadline, dump.spoken.first_role)
         server.start(self.deadline)

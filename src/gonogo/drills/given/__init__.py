@@ -83,3 +83,4 @@ class Asked:
     tablespaces: tuple[Path, ...] = ()
     wal: Path | None = None
     target: Target | None = None  # of a recovery from it; None for its end
+    max_age_s: float | None = None  # the oldest that it may be

@@ -21,6 +21,7 @@ from gonogo.drills.given.logical import (
     require_last,
     require_old_enough,
 )
+from gonogo.drills.given.made import Made, of_line
 from gonogo.drills.given.script import (
     CREATE_DATABASE,
     EXTENSION,
@@ -53,6 +54,7 @@ class SpokenOfCluster:
     """What the script speaks of. `preface`: lines before the first database that are not to be run as they are."""
 
     major: int | None = None
+    made: Made | None = None  # the first part of it
     roles: dict[str, str] = field(default_factory=dict)  # name: the line that creates it
     superusers: list[str] = field(default_factory=list)
     grantors: Counter[str] = field(default_factory=Counter)
@@ -78,6 +80,8 @@ class SpokenOfCluster:
             self.extensions[unquoted(match["name"])] = None
         elif match := VERSION.match(line):
             self.major = max(self.major or 0, int(match["major"]))
+        elif self.made is None:
+            self.made = of_line(line)
 
     def _hear_of_roles(self, line: str) -> None:
         if match := ROLE.match(line):

@@ -6,7 +6,7 @@ import os
 import re
 import tarfile
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psycopg
@@ -17,6 +17,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
 from gonogo.drills import Phases, RestoreFailed, printable, words
 from gonogo.drills.given import LACKING, BackupKind
+from gonogo.drills.given.made import of_archive
 from gonogo.drills.given.script import LONGEST_LINE, Spoken, lines_of, spoken, without_locale
 from gonogo.drills.given.staging import BoundedInfo
 from gonogo.drills.pg_dump_plain import LAST_BYTES, LAST_LINE
@@ -77,17 +78,18 @@ class Dump:
 
     def look(self) -> None:
         """Find out what it needs, without a server. Raises RestoreFailed where it is no whole dump, NotMeasurable."""
-        if self.kind is BackupKind.TAR:
-            if CONTENTS not in complete_members(self.path):
-                raise RestoreFailed(f"the archive is damaged or cut: {CONTENTS} is not there whole")
-            require_whole_archive(self.path, self.archived(["--list"]).stdout)
+        if self.kind is BackupKind.TAR and CONTENTS not in complete_members(self.path):
+            raise RestoreFailed(f"the archive is damaged or cut: {CONTENTS} is not there whole")
         if self.kind is BackupKind.PLAIN:
             if self.reference_major is None:
                 require_last(self.path, LAST_LINE, "pg_dump")
             self.spoken = spoken(lines_of(self.path, self.deadline))
         else:
+            listing = self.archived(["--list"]).stdout
+            if self.kind is BackupKind.TAR:
+                require_whole_archive(self.path, listing)
             script = self.archived(["--create", "--schema-only", "--file=-"])
-            self.spoken = spoken(script.stdout.splitlines())
+            self.spoken = replace(spoken(script.stdout.splitlines()), made=of_archive(listing))
         require_old_enough(self.server, self.spoken.major, self.reference_major)
 
     def require_extensions(self) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
+from gonogo.drills.given import made
+from gonogo.drills.given.made import Made
 
 NAME = r'"(?:[^"]|"")+"|[a-zA-Z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*'
 COPY_BEGINS = re.compile(r"^COPY .* FROM stdin;\s*$")
@@ -49,6 +51,7 @@ SPEAKING = (
     "SET SESSION AUTHORIZATION ",
     "SET client_encoding ",
     "-- Dumped from",
+    "-- Started on",
 )
 
 
@@ -63,6 +66,7 @@ class Spoken:
     create_statement: str = ""
     major: int | None = None
     encoding: str | None = None
+    made: Made | None = None
     owners: bool = False  # whether it says who owns anything
     roles: dict[str, None] = field(default_factory=dict)
     superusers: set[str] = field(default_factory=set)  # roles that own what only a superuser may own
@@ -80,6 +84,8 @@ class Spoken:
             self.encoding = match["name"]
         elif (match := VERSION.match(line)) and self.major is None:
             self.major = int(match["major"])
+        elif self.made is None:
+            self.made = made.of_line(line)
         if match := OWNED_BY_SUPERUSERS.match(line):
             self.superusers.add(unquoted(match[1]))
         for pattern in ROLES:
