@@ -23,6 +23,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @option("--history", type=FILE, default="reports/history.sqlite", show_default=True, help="The file.")
 @option("--stack", default=None, help="Only runs on this stack.")
 @click.option("--last", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many, newest first.")
+@click.option("--html", "page", type=FILE, default=None, help="Write one page with the plots of IDS, or of everything.")
 @click.option("--export", is_flag=True, help="Print every run as a line of JSON: to keep in CI's cache, or in git.")
 @click.option("--import", "merged", type=FILE, default=None, help="Add the runs of exported lines; those known stay.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output and nothing else there.")
@@ -40,6 +41,8 @@ def command(ids: tuple[str, ...], history: Path, **given: Any) -> None:
     if (lines := given["merged"]) is not None:
         added = kept.merge(lines.read_text(encoding="utf-8").splitlines(), source=str(lines))
         click.echo(f"{added} runs added to {history}", err=True)
+    elif (page := given["page"]) is not None:
+        _write_page(kept, _chosen(kept, ids) if ids else kept.items(), page, stack=given["stack"], last=given["last"])
     elif given["export"]:
         for line in kept.exported():
             click.echo(line)
@@ -62,6 +65,18 @@ def _chosen(history: History, patterns: tuple[str, ...]) -> list[str]:
             raise UsageError(f"{history.path} holds no run of {pattern!r}; `gonogo history` lists the runs")
         chosen.update(dict.fromkeys(hits))
     return list(chosen)
+
+
+def _write_page(history: History, chosen: list[str], target: Path, *, stack: str | None, last: int) -> None:
+    from gonogo.core.errors import UsageError
+    from gonogo.reports.history_page import page
+    from gonogo.rundir.files import write_atomically
+
+    found = {one: entries for one in chosen if (entries := history.entries(one, stack=stack, last=last))}
+    if not found:
+        raise UsageError(f"{history.path} holds no run to be shown; `gonogo history` lists the runs")
+    write_atomically(target, page(found).encode())
+    click.echo(f"{target}: {len(found)} verifications", err=True)
 
 
 def _print_runs(history: History, *, stack: str | None, last: int, as_json: bool) -> None:

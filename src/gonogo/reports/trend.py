@@ -38,11 +38,13 @@ class Trend:
 
 def trends_of(entries: Sequence[Entry]) -> list[Trend]:
     """The trends of what the newest entry measured. `entries`: runs of one verification, newest first."""
-    if not entries:
-        return []
-    newest = entries[0]
-    alike = [one for one in entries if (one.stack, one.past.runtime) == (newest.stack, newest.past.runtime)]
-    return [_trend(measure, alike) for measure in newest.measures]
+    alike = alike_the_newest(entries)
+    return [_trend(measure, alike) for measure in alike[0].measures] if alike else []
+
+
+def alike_the_newest(entries: Sequence[Entry]) -> list[Entry]:
+    """Those of the stack and runtime of the newest; numbers of others say nothing of its."""
+    return [one for one in entries if (one.stack, one.past.runtime) == (entries[0].stack, entries[0].past.runtime)]
 
 
 def _trend(measure: Measure, entries: Sequence[Entry]) -> Trend:

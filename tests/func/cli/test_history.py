@@ -33,6 +33,11 @@ def test_a_run_is_remembered_listed_and_carried_elsewhere(tmp_path: Path) -> Non
     shown = gonogo("history", "passwords_are_scram", cwd=tmp_path, environment=kept)
     assert CHECK in shown.out
     assert "PASS  reference on embedded" in shown.out
+    written = gonogo("history", "--html", "page.html", cwd=tmp_path, environment=kept)
+    assert written.code == 0, written.err
+    assert CHECK in (tmp_path / "page.html").read_text()
+    nothing = gonogo("history", "--html", "other.html", "--stack", "other", cwd=tmp_path, environment=kept)
+    assert (nothing.code, (tmp_path / "other.html").exists()) == (2, False), nothing.err
     (tmp_path / "lines.jsonl").write_text(gonogo("history", "--export", cwd=tmp_path, environment=kept).out)
     elsewhere = gonogo("history", "--import", "lines.jsonl", cwd=tmp_path)
     assert "1 runs added" in elsewhere.err
