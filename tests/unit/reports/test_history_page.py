@@ -1,4 +1,4 @@
-"""The page of the history: what became worse comes first, what others wrote is text, and nothing is drawn of one run."""
+"""The page of the history: what became worse comes first, what others wrote is text, one run is not drawn."""
 
 from __future__ import annotations
 
