@@ -115,6 +115,8 @@ class Capability(StrEnum):
     RESTART_APPLICATION = "restart_application"  # gracefully, with the same settings
     SCRATCH_POSTGRES = "scratch_postgres"  # a fresh throw-away server of the same major version
     PHYSICAL_RESTORE = "physical_restore"  # a throw-away server can be started from a restored data directory
+    SCRATCH_REDIS = "scratch_redis"  # a throw-away Redis can be started from a copy of the cache's files
+    SCRATCH_CHROMA = "scratch_chroma"  # the same of the vector store
     LIMIT_DISK = "limit_disk"  # the main database's disk has a size of its own, and can be filled
     SCRATCH_APPLICATION = "scratch_application"  # a second application instance on another database
     BACKUP_TOOLS = "backup_tools"  # pg_dump and pg_restore that fit the server

@@ -63,6 +63,7 @@ SUPERUSED = _where("the server logs every statement as JSON, or may be told to")
 DISPOSABLE = _where("the file says disposable: true and the command --allow-destructive")
 NOT_OURS = _no("gonogo did not start it")
 SOURCE = _where("source: of the application can be read here")
+NO_COPIES = _no("no second store is started from copied files in a container yet")
 LOCUST = _where("gonogo[load] is installed")
 
 # capability → (a runtime that starts the stack, external). Where the two of the first differ, DIFFERENT says so.
@@ -81,6 +82,8 @@ TABLE: Mapping[Capability, tuple[Support, Support]] = {
     Capability.RESTART_APPLICATION: (YES, _where("disposable, with hooks: restart_application")),
     Capability.SCRATCH_POSTGRES: (YES, NOT_OURS),
     Capability.PHYSICAL_RESTORE: (YES, NOT_OURS),
+    Capability.SCRATCH_REDIS: (_where("the stack runs a Redis"), NOT_OURS),
+    Capability.SCRATCH_CHROMA: (_where("the stack runs a Chroma"), NOT_OURS),
     Capability.LIMIT_DISK: (_where("the service has disk:, and this user may mount"), NOT_OURS),
     Capability.SCRATCH_APPLICATION: (YES, NOT_OURS),
     Capability.BACKUP_TOOLS: (YES, NOT_OURS),
@@ -92,6 +95,8 @@ DIFFERENT: Mapping[tuple[Capability, str], Support] = {
     (Capability.PHYSICAL_RESTORE, "docker"): _where(
         "the server lets its files be copied, as that of a Compose project may not"
     ),
+    (Capability.SCRATCH_REDIS, "docker"): NO_COPIES,
+    (Capability.SCRATCH_CHROMA, "docker"): NO_COPIES,
     (Capability.LIMIT_DISK, "docker"): _where("the service has a tmpfs of a size for its data"),
 }
 

@@ -103,12 +103,9 @@ class ItemRunner:
         return profile.spec, profile.loaded.path
 
     def _drill(self, context: Context, verification: Verification) -> None:
-        from gonogo.runners.drill import run_drill
-
         options = self.inputs.options
-        run_drill(
-            context, verification.spec, artefact_defect=options.artefact_defect, changes=dict(options.with_changes)
-        )
+        run = _drill_runner(verification.spec.method)
+        run(context, verification.spec, artefact_defect=options.artefact_defect, changes=dict(options.with_changes))
 
     def _steady_state(self, context: Context, verification: Verification) -> str | None:
         """None when every check of the scenario's steady state passes now, else the reason."""
@@ -129,6 +126,16 @@ class ItemRunner:
             if not any(result.outcome is Outcome.PASS for result in results):
                 return f"{identifier} expects nothing that applies here"
         return None
+
+
+def _drill_runner(method: str) -> Callable[..., None]:
+    """What runs drills of the method's kind."""
+    from gonogo.drills._choice import registry_of
+    from gonogo.drills.stores import STORE_METHODS
+    from gonogo.runners.drill import run_drill
+    from gonogo.runners.store_drill import run_store_drill
+
+    return {STORE_METHODS.kind: run_store_drill}.get(registry_of(method).kind, run_drill)
 
 
 class _Collector(Recorder):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from gonogo.core.plan import Plan, PlanItem
 from gonogo.core.quantity import format_seconds
 from gonogo.core.registry import Registry
 from gonogo.drills import METHODS
+from gonogo.drills._choice import registry_of
 from gonogo.engine.asking import not_declared
 from gonogo.engine.inputs import Inputs, matching, resolve_policy
 from gonogo.faults import FAULTS
@@ -35,6 +36,8 @@ LACKS = {  # the facts that `applies_when` may name, as people say it when one i
     "tenants": "second tenant and no tenant column",
     "vectors": "vector column",
     "vector_store": "vector store beside the database",
+    "redis_snapshots": "Redis that keeps snapshots (settings: {save: …})",
+    "redis_log": "Redis that keeps a log (settings: {appendonly: yes})",
     "limited_disk": "disk of a limited size for the database",
     "corpus": "corpus of questions with known answers",
     "backups": "backups",
@@ -47,6 +50,7 @@ LACKS = {  # the facts that `applies_when` may name, as people say it when one i
 }
 TOLD_BY_THE_DATABASE = ("vectors", "tenants", "standbys", "synchronous_standbys")  # see `contradicting`
 VECTOR_STORES = ("chroma",)  # kinds of service
+CACHES = ("redis",)
 Placed = tuple[Any, tuple[str | int, ...]]  # something written in a file, and where
 
 
@@ -171,8 +175,7 @@ def _by_kind(verification: Verification) -> frozenset[Capability]:
         case Kind.CHECK:
             return _needs_of(verification, PROBES, (spec.probe, ("probe",)), (spec.with_, ("with",)))
         case Kind.DRILL:
-            needs = _needs_of(verification, METHODS, (spec.method, ("method",)), (spec.with_, ("with",)))
-            return needs | {Capability.SCRATCH_POSTGRES}
+            return _of_drill(verification)
         case Kind.CHAOS:
             needs = frozenset[Capability]()
             for index, fault in enumerate(spec.faults):
@@ -186,6 +189,17 @@ def _by_kind(verification: Verification) -> frozenset[Capability]:
             except UsageError as error:
                 raise SpecError([verification.loaded.document.problem(("users",), str(error))]) from None
             return frozenset({Capability.LOAD, Capability.APPLICATION})
+
+
+def _of_drill(verification: Verification) -> frozenset[Capability]:
+    """Drills of the database restore into a scratch server; those of other stores say themselves what they need."""
+    spec = verification.spec
+    try:
+        registry = registry_of(spec.method)
+    except UsageError as error:
+        raise SpecError([verification.loaded.document.problem(("method",), str(error))]) from None
+    needs = _needs_of(verification, registry, (spec.method, ("method",)), (spec.with_, ("with",)))
+    return needs | {Capability.SCRATCH_POSTGRES} if registry is METHODS else needs
 
 
 def _needs_of(
@@ -293,6 +307,8 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
         "vectors": any(table.vector for table in stack.data.tables.values()),
         "vector_store": any(one.kind in VECTOR_STORES for one in stack.services.values())
         or bool(stack.data.collections),
+        "redis_snapshots": any(one.get("save") for one in _redis_of(stack)),
+        "redis_log": any(one.get("appendonly") == "yes" for one in _redis_of(stack)),
         "limited_disk": bool(_keys_of(stack, stack.data.service).get("disk")),
         "corpus": stack.corpus is not None,
         "backups": bool(stack.backups),
@@ -312,6 +328,20 @@ def _keys_of(stack: StackSpec, service: str) -> Mapping[str, Any]:
     """The keys of a service beside its kind; none of one that there is not."""
     found = stack.services.get(service)
     return (found.model_extra or {}) if found else {}
+
+
+def _redis_of(stack: StackSpec) -> Iterator[Mapping[str, str]]:
+    """What each Redis is told of keeping its data. Of one that gonogo does not start itself nobody knows: it may."""
+    for service in stack.services.values():
+        if service.kind in CACHES:
+            ours = service.compose is None and stack.runtime != "external"
+            settings = (service.model_extra or {}).get("settings") or {}
+            told = {str(key).lower(): _yes(value) for key, value in settings.items()}
+            yield told if ours else {"save": "unknown", "appendonly": "yes"}
+
+
+def _yes(value: Any) -> str:
+    return {"True": "yes", "on": "yes", "False": "no", "off": "no"}.get(str(value), str(value))
 
 
 def _standbys_of(service: ServiceSpec) -> list[Any]:

@@ -41,6 +41,8 @@ def find_capabilities(stack: RunningStack) -> dict[Capability, str | None]:
     found[Capability.BACKUP_TOOLS] = no_database or _no_tools(database)
     found[Capability.APPLICATION] = found[Capability.RESTART_APPLICATION] = no_application
     found[Capability.SCRATCH_APPLICATION] = first_missing(no_application, no_database)
+    found[Capability.SCRATCH_REDIS] = _no_scratch_store(stack, "redis")
+    found[Capability.SCRATCH_CHROMA] = _no_scratch_store(stack, "chroma")
     found[Capability.SOURCE] = no_application or _no_source(application)
     found[Capability.WRITE] = no_application
     found[Capability.READ_LOGS] = None
@@ -77,6 +79,14 @@ def _no_limited_disk(server: PostgresServer | str) -> str | None:
     assert not isinstance(server, str)
     disk = limited_disk(server)
     return disk.missing if disk is not None else f"the runtime gives {server.name} no disk of a limited size"
+
+
+def _no_scratch_store(stack: RunningStack, kind: str) -> str | None:
+    if not any(service.kind == kind for service in stack.services.values()):
+        return f"the stack runs no {kind} service"
+    if not stack.starts_stores:
+        return f"the {stack.runtime} runtime starts no second {kind} from copied files; the embedded runtime does"
+    return None
 
 
 def _no_json_log(server: PostgresServer | str) -> str | None:

@@ -137,6 +137,14 @@ class WalSending(Protocol):
         """
 
 
+@runtime_checkable
+class FileStore(Service, Protocol):
+    """A store beside the database, such as a cache, whose files can be copied and started from again."""
+
+    data: Path  # the folder that holds everything it keeps
+    references: Mapping[str, str]  # what `${service.…}` gives for it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """A finished tool run."""
@@ -168,6 +176,7 @@ class HttpService(Service, Protocol):
 
 
 REPLAY = "WAL replay"  # the phase in which a server starts from restored files
+LOADING = "start and load"  # the same of a store beside the database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +191,27 @@ class ScratchRequest:
     name: str
     settings: Mapping[str, str] = field(default_factory=dict)
     fill: Callable[[Path], None] | None = None
+    phase: Callable[[str], None] = lambda _name: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestoredStore:
+    """A store that stands in for a service of the stack file."""
+
+    service: str
+    store: FileStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequest:
+    """A throw-away server like the store `service`, started from what `fill` puts into its empty data folder.
+
+    `settings` replace those of the stack file. `phase` is told when the start begins. Needs SCRATCH_STORES.
+    """
+
+    service: str
+    fill: Callable[[Path], None]
+    settings: Mapping[str, str] = field(default_factory=dict)
     phase: Callable[[str], None] = lambda _name: None
 
 
@@ -223,8 +253,19 @@ class Stack(Protocol):
         Its `restart`-free life: archive_mode off, own port, own directory.
         """
 
-    def scratch_application(self, database: PostgresServer, deadline: Deadline) -> AbstractContextManager[HttpService]:
-        """A second instance of the application whose database is `database`; removed on exit."""
+    def scratch_store(self, request: StoreRequest, deadline: Deadline) -> AbstractContextManager[FileStore]:
+        """A fresh server of a store's kind on restored files, with a port and a folder of its own; gone on exit.
+
+        Raises StackError where it does not start from them, StackTimedOut where that is not known.
+        """
+
+    def scratch_application(
+        self, database: PostgresServer, deadline: Deadline, *, stores: Sequence[RestoredStore] = ()
+    ) -> AbstractContextManager[HttpService]:
+        """A second instance of the application whose database is `database`; removed on exit.
+
+        With `stores` its references to those services lead to the restored ones. Needs SCRATCH_STORES.
+        """
 
     def run_application(self, what: str, command: Sequence[str], database: PostgresServer, deadline: Deadline) -> None:
         """Run a command of the application, such as its `migrate`, to its end, with `database` as its database.

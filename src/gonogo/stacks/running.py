@@ -14,7 +14,9 @@ from gonogo.core.errors import MissingCapability
 from gonogo.core.outcome import Capability
 from gonogo.spec.stack import StackSpec
 from gonogo.stacks.credentials import Keyring
-from gonogo.stacks.interfaces import HttpService, PostgresServer, ScratchRequest, Service, StackRequest
+from gonogo.stacks.interfaces import (
+    FileStore, HttpService, PostgresServer, RestoredStore, ScratchRequest, Service, StackRequest, StoreRequest,
+)  # fmt: skip
 from gonogo.stacks.references import References
 from gonogo.stacks.started import Started
 from gonogo.stacks.turns import clean_up
@@ -26,6 +28,7 @@ class RunningStack:
     """Implements Stack for services that were started or attached to; scratch copies are the runtime's part."""
 
     no_physical_restore: str | None = "this runtime starts no server from a restored data directory"
+    starts_stores = False  # whether `scratch_store` does anything
 
     def __init__(
         self, *, runtime: str, request: StackRequest, references: References, started: Mapping[str, Started]
@@ -83,7 +86,13 @@ class RunningStack:
         """Not on every runtime."""
         raise MissingCapability(f"the {self.runtime} runtime starts no scratch servers")
 
-    def scratch_application(self, database: PostgresServer, deadline: Deadline) -> AbstractContextManager[HttpService]:
+    def scratch_store(self, request: StoreRequest, deadline: Deadline) -> AbstractContextManager[FileStore]:
+        """Not on every runtime."""
+        raise MissingCapability(f"the {self.runtime} runtime starts no scratch copies of stores")
+
+    def scratch_application(
+        self, database: PostgresServer, deadline: Deadline, *, stores: Sequence[RestoredStore] = ()
+    ) -> AbstractContextManager[HttpService]:
         """Not on every runtime."""
         raise MissingCapability(f"the {self.runtime} runtime starts no scratch applications")
 
@@ -114,6 +123,12 @@ def supported(found: Mapping[Capability, str | None]) -> tuple[frozenset[Capabil
     """Split capabilities into those there (None) and those missing (why)."""
     missing = {capability: reason for capability, reason in found.items() if reason is not None}
     return frozenset(found) - missing.keys(), missing
+
+
+def refuse_stores(runtime: str, stores: Sequence[RestoredStore]) -> None:
+    """Raise MissingCapability where a runtime leads an application to the database alone."""
+    if stores:
+        raise MissingCapability(f"the {runtime} runtime starts no application on restored stores")
 
 
 def first_missing(*reasons: str | None) -> str | None:

@@ -24,9 +24,9 @@ from gonogo.stacks.docker.restored import fill
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.web import DockerHttp
-from gonogo.stacks.interfaces import HttpService, PostgresServer, Role, ScratchRequest, StackRequest
+from gonogo.stacks.interfaces import HttpService, PostgresServer, RestoredStore, Role, ScratchRequest, StackRequest
 from gonogo.stacks.references import References
-from gonogo.stacks.running import RunningStack
+from gonogo.stacks.running import RunningStack, refuse_stores
 from gonogo.stacks.services import ComposeKind, Declared
 from gonogo.stacks.sqlserver import Group, prove_fresh
 from gonogo.stacks.started import Started
@@ -167,8 +167,11 @@ class ComposeStack(RunningStack):
             server.discard()
 
     @contextmanager
-    def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:
+    def scratch_application(
+        self, database: PostgresServer, deadline: Deadline, *, stores: Sequence[RestoredStore] = ()
+    ) -> Iterator[HttpService]:
         """The contract's service once more, in a network where the database's names lead to `database`."""
+        refuse_stores(self.runtime, stores)
         declared = self._application_declared()
         own = self._project.named[declared.name].service
         with self._network(database) as network:

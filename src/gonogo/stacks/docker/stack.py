@@ -12,8 +12,8 @@ from gonogo.stacks.docker.build import run_once
 from gonogo.stacks.docker.restored import fill
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import HttpService, PostgresServer, ScratchRequest, StackRequest
-from gonogo.stacks.running import RunningStack
+from gonogo.stacks.interfaces import HttpService, PostgresServer, RestoredStore, ScratchRequest, StackRequest
+from gonogo.stacks.running import RunningStack, refuse_stores
 from gonogo.stacks.services import Declared
 from gonogo.stacks.services.http import container_service
 from gonogo.stacks.services.postgres import create_database, references_inside
@@ -72,8 +72,11 @@ class DockerStack(RunningStack):
             server.discard()
 
     @contextmanager
-    def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:
+    def scratch_application(
+        self, database: PostgresServer, deadline: Deadline, *, stores: Sequence[RestoredStore] = ()
+    ) -> Iterator[HttpService]:
         """The contract's service once more, with every reference to the data service leading to `database`."""
+        refuse_stores(self.runtime, stores)
         if not isinstance(database, DockerPostgres):
             raise StackError("a scratch application needs a database of the docker runtime")
         declared = self._declared.get(self.spec.contract.service)

@@ -10,14 +10,23 @@ from pathlib import Path
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
-from gonogo.stacks.interfaces import REPLAY, HttpService, PostgresServer, ScratchRequest, StackRequest
+from gonogo.stacks.interfaces import (
+    REPLAY,
+    FileStore,
+    HttpService,
+    PostgresServer,
+    RestoredStore,
+    ScratchRequest,
+    StackRequest,
+    StoreRequest,
+)
 from gonogo.stacks.local.build import run_once
 from gonogo.stacks.local.empty import empty_cluster
 from gonogo.stacks.local.server import LocalPostgres
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.templates import Templates
 from gonogo.stacks.running import RunningStack
-from gonogo.stacks.services import Declared
+from gonogo.stacks.services import Declared, RestoringKind
 from gonogo.stacks.services.http import local_service
 from gonogo.stacks.services.postgres import references_of, start_with_passwords
 from gonogo.stacks.sqlserver import Group, prove_fresh
@@ -28,6 +37,7 @@ class LocalStack(RunningStack):
     """Implements Stack."""
 
     no_physical_restore = None
+    starts_stores = True
 
     def __init__(
         self,
@@ -76,7 +86,26 @@ class LocalStack(RunningStack):
             yield server
 
     @contextmanager
-    def scratch_application(self, database: PostgresServer, deadline: Deadline) -> Iterator[HttpService]:
+    def scratch_store(self, request: StoreRequest, deadline: Deadline) -> Iterator[FileStore]:
+        """A server of the store's kind beside it, in a folder of its own, which `fill` fills before it starts."""
+        declared = self._declared.get(request.service)
+        if declared is None or not isinstance(declared.kind, RestoringKind):
+            raise MissingCapability(f"the stack has no store {request.service!r} that starts from restored files")
+        folder = self._fresh_folder(f"{request.service}-restored")
+        try:
+            site = replace(self._site, scratch=folder, deadline=deadline)
+            store = declared.kind.restored(declared, site, request)
+            try:
+                yield store
+            finally:
+                store.close()
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def scratch_application(
+        self, database: PostgresServer, deadline: Deadline, *, stores: Sequence[RestoredStore] = ()
+    ) -> Iterator[HttpService]:
         """The contract's service once more, with every reference to the data service leading to `database`."""
         if not isinstance(database, LocalPostgres):
             raise StackError("a scratch application needs a database of the embedded runtime")
@@ -85,6 +114,8 @@ class LocalStack(RunningStack):
             raise MissingCapability(f"the stack has no HTTP service {self.spec.contract.service!r}")
         folder = self._fresh_folder(f"{declared.name}-scratch")
         references = self._site.references.replaced(self.spec.data.service, references_of([database]))
+        for one in stores:
+            references = references.replaced(one.service, one.store.references)
         site = replace(self._site, scratch=folder, references=references, deadline=deadline)
         service = local_service(declared, site, name=folder.name)
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
+from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError, StackTimedOut
 from gonogo.stacks.interfaces import KillProof
 from gonogo.stacks.local.processes import kill_tree, send
 from gonogo.stacks.local.site import Child, Site
@@ -104,7 +104,7 @@ class LocalHttp:
             limit.poll(self._is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} becomes ready")
         except DeadlineExceeded:
             self.kill()
-            raise StackError(
+            raise StackTimedOut(
                 f"{self.name}: {self._program.ready or '/'} did not answer{' 200' if self._program.ready else ''}"
                 f" within {self._program.start_seconds:.0f} s\n{self.log_tail(TAIL_LINES)}"
             ) from None

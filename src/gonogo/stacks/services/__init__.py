@@ -20,6 +20,7 @@ from gonogo.stacks.compose.member import Member, Written
 from gonogo.stacks.compose.rewrite import Reached
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.external.site import ExternalSite
+from gonogo.stacks.interfaces import FileStore, StoreRequest
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.started import Started
 
@@ -89,6 +90,22 @@ class KeepingKind(ServiceKind, Protocol):
 
     def content(self, declared: Declared) -> Any:
         """What decides the form of its data, for the template's key; None where it cannot run here."""
+
+
+@runtime_checkable
+class RestoringKind(ServiceKind, Protocol):
+    """Can be started from restored files as local processes, beside the service itself."""
+
+    def restored(self, declared: Declared, site: Site, request: StoreRequest) -> LocalStore:
+        """Start it in `site.scratch`, a folder of its own. Raises StackError, StackTimedOut."""
+
+
+@runtime_checkable
+class LocalStore(FileStore, Protocol):
+    """A store of local processes."""
+
+    def close(self) -> None:
+        """End it. Safe to call twice."""
 
 
 SERVICES: Registry[ServiceKind] = Registry(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import Field, field_validator
+
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
+from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError, StackTimedOut
 from gonogo.spec.base import Spec
 from gonogo.stacks.compose.member import Member, PlainService, Written, addresses, only
 from gonogo.stacks.compose.rewrite import Reached
@@ -17,11 +20,11 @@ from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.service import InOwnContainer
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import KillProof
+from gonogo.stacks.interfaces import LOADING, KillProof, StoreRequest
 from gonogo.stacks.local.processes import kill_tree
 from gonogo.stacks.local.site import Child, Site
 from gonogo.stacks.local.tools import end_of
-from gonogo.stacks.services import Declared
+from gonogo.stacks.services import Declared, Text
 from gonogo.stacks.started import Started
 
 PROGRAMS = ("redis-server", "valkey-server")
@@ -30,27 +33,45 @@ PORT = 6379
 DATA = "/data"  # of the official image
 START_SECONDS = 20.0
 POLL_SECONDS = 0.005
+NOTHING_KEPT = {"save": "", "appendonly": "no"}  # unless the stack file says otherwise
+OURS = ("bind", "port", "dir", "unixsocket", "daemonize", "requirepass", "include", "tls-port", "replicaof")
 
 
 class RedisParameters(Spec):
     """Keys of a redis service."""
 
     image: str = "redis:7"
+    settings: dict[str, Text] = Field(default_factory=dict)  # of redis.conf, e.g. {save: "3600 1", appendonly: "yes"}
     container: ContainerSpec = UNLIMITED  # docker
+
+    @field_validator("settings")
+    @classmethod
+    def _not_ours(cls, settings: dict[str, str]) -> dict[str, str]:
+        if taken := [name for name in settings if name.lower() in OURS]:
+            raise ValueError(f"{', '.join(taken)}: where it runs, and who may reach it, is up to the runtime")
+        return {name.lower(): {"on": "yes", "off": "no"}.get(value, value) for name, value in settings.items()}
 
 
 class LocalRedis:
-    """Implements Service."""
+    """Implements RedisServer. `settings` are those of the stack file, or what replaces them."""
 
     kind = "redis"
 
-    def __init__(self, name: str, program: str, site: Site) -> None:
+    def __init__(self, name: str, program: str, site: Site, settings: Mapping[str, str]) -> None:
         self.name = name
         self.port = site.port()
+        self.settings = {**NOTHING_KEPT, **settings}
+        self.data = site.scratch / f"{name}-data"
+        self.data.mkdir()
         self._program = program
         self._site = site
         self._log = site.scratch / f"{name}.log"
         self._child: Child | None = None
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """What `${cache.…}` gives."""
+        return {"url": f"redis://{HOST}:{self.port}/0", "host": HOST, "port": str(self.port)}
 
     def is_running(self) -> bool:
         """Whether its process lives."""
@@ -65,16 +86,15 @@ class LocalRedis:
         return "\n".join(end_of(self._log).splitlines()[-lines:])
 
     def start(self, deadline: Deadline) -> None:
-        """Start it without persistence; returns when it answers PING."""
-        options = ["--bind", HOST, "--port", str(self.port), "--save", "", "--appendonly", "no"]
-        command = [self._program, *options]
-        self._child = self._site.spawn(self.name, command, folder=Path("/"), log=self._log)
+        """Start it; returns when it answers PING, its files read. Raises StackError, StackTimedOut."""
+        options = ["--bind", HOST, "--port", str(self.port), "--dir", str(self.data), *options_of(self.settings)]
+        self._child = self._site.spawn(self.name, [self._program, *options], folder=Path("/"), log=self._log)
         try:
             deadline.within(START_SECONDS).poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers")
         except BaseException as error:
             self.kill()
             if isinstance(error, DeadlineExceeded):
-                raise StackError(f"{self.name} did not start\n{self.log_tail(10)}") from None
+                raise StackTimedOut(f"{self.name} did not start\n{self.log_tail(10)}") from None
             raise
 
     def kill(self) -> KillProof:
@@ -101,8 +121,9 @@ class DockerRedis(InOwnContainer):
 
     def __init__(self, declared: Declared, image: Image, site: DockerSite) -> None:
         self.name = name = declared.name
+        options = options_of({**NOTHING_KEPT, **declared.parameters.settings})
         definition = Definition(
-            service=name, image=image.id, command=["redis-server", "--save", "", "--appendonly", "no"], port=PORT,
+            service=name, image=image.id, command=["redis-server", *options], port=PORT,
             alias=name, container=declared.parameters.container, folder=declared.folder,
         )  # fmt: skip
         super().__init__(Box(site, definition))
@@ -124,6 +145,15 @@ class DockerRedis(InOwnContainer):
         return answers_ping(self.port)
 
 
+def options_of(settings: Mapping[str, str]) -> list[str]:
+    """Settings as the server's command takes them.
+
+    >>> options_of({"save": "", "appendonly": "no"})
+    ['--save', '', '--appendonly', 'no']
+    """
+    return [part for name, value in settings.items() for part in (f"--{name}", value)]
+
+
 def answers_ping(port: int) -> bool:
     """Whether a Redis answers on a port of this host."""
     try:
@@ -141,21 +171,26 @@ class RedisKind:
 
     def embedded(self, declared: Declared, site: Site) -> Started:
         """Start the local redis-server or valkey-server. Raises MissingCapability where there is none."""
-        program = next(filter(None, map(shutil.which, PROGRAMS)), None)
-        if program is None:
-            raise MissingCapability(f"{declared.name}: neither {' nor '.join(PROGRAMS)} is on PATH")
+        program = find_program(declared)
         version = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=10)
-        server = LocalRedis(declared.name, program, site)
+        server = LocalRedis(declared.name, program, site, declared.parameters.settings)
         server.start(site.deadline)
         return Started(
-            service=server,
-            close=server.close,
-            references={"url": f"redis://{HOST}:{server.port}/0", "host": HOST, "port": str(server.port)},
+            service=server, close=server.close, references=server.references,
             image=" ".join(version.stdout.split()[:3]),
-        )
+        )  # fmt: skip
+
+    def restored(self, declared: Declared, site: Site, request: StoreRequest) -> LocalRedis:
+        """Start one from restored files. Implements RestoringKind."""
+        settings = {**declared.parameters.settings, **request.settings}
+        server = LocalRedis(f"{declared.name}-restored", find_program(declared), site, settings)
+        request.fill(server.data)
+        request.phase(LOADING)
+        server.start(site.deadline)
+        return server
 
     def docker(self, declared: Declared, site: DockerSite) -> Started:
-        """Start a container of the image, without persistence."""
+        """Start a container of the image."""
         image = site.images.find(declared.parameters.image, site.deadline, declared.parameters.container.pull)
         server = DockerRedis(declared, image, site)
         server.start(site.deadline)
@@ -182,3 +217,11 @@ class RedisKind:
 
 
 SERVICE = RedisKind()
+
+
+def find_program(declared: Declared) -> str:
+    """The server to run. Raises MissingCapability."""
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if program is None:
+        raise MissingCapability(f"{declared.name}: neither {' nor '.join(PROGRAMS)} is on PATH")
+    return program
