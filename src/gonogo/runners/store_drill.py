@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gonogo.core.errors import DeadlineExceeded, HarnessError, NotMeasurable, StackError, StackTimedOut
+from gonogo.core.errors import HarnessError, NotMeasurable, StackError, StackTimedOut
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed
@@ -26,7 +26,8 @@ from gonogo.spec.verification import DrillSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import FileStore, StoreRequest
 
-ANSWER_SECONDS = 15.0
+WRONG_SECONDS = 2.0  # how long it may answer something else
+SILENT_SECONDS = 60.0  # and how long it may not answer, reading its index for the first time
 POLL_SECONDS = 0.01
 WRITES_BEFORE = 20  # acknowledged before the copy begins: with fewer nothing can be said of it
 WRITES_AFTER = 5
@@ -175,21 +176,26 @@ def refuse_source(source: FileStore, target: FileStore) -> None:
 
 
 def _until_right(drill: StoreDrill, target: FileStore) -> str:
-    """Ask until what was known comes back as it was; "" then, else why it never did."""
-    assert drill.clock is not None
-    drill.clock.begin("first right answer")
-    limit = drill.context.deadline.within(ANSWER_SECONDS)
-    try:
-        limit.poll(
-            lambda: drill.method.reader.answers_right(target, drill.before),
-            every_seconds=POLL_SECONDS, what="what was known comes back as it was",
-        )  # fmt: skip
-    except DeadlineExceeded as error:
-        drill.context.deadline.check("the restored store answers")
-        return str(error)
-    drill.clock.end()
-    drill.right = True
-    return ""
+    """Ask until what was known comes back as it was; "" then, else why it never did.
+
+    A store that has started has read what there is: one that answers something else will not think better of it.
+    """
+    context, clock, trouble = drill.context, drill.clock, ""
+    assert clock is not None
+    clock.begin("first right answer")
+    patience, silence = context.deadline.within(WRONG_SECONDS), context.deadline.within(SILENT_SECONDS)
+    while not (patience if not trouble else silence).expired:
+        try:
+            if drill.method.reader.answers_right(target, drill.before):
+                clock.end()
+                drill.right = True
+                return ""
+            trouble = ""
+        except NotMeasurable as error:
+            trouble = str(error)
+        context.deadline.sleep(POLL_SECONDS)
+    context.deadline.check("the restored store answers")
+    return trouble or "it answers something else"
 
 
 def _compare(drill: StoreDrill, target: FileStore, trouble: str) -> None:

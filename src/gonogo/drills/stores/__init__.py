@@ -107,7 +107,7 @@ class StoreReader(Protocol):
         """Remove what the ledger wrote."""
 
     def answers_right(self, store: FileStore, before: Portrait) -> bool:
-        """Whether what was asked for first comes back as it was. Never raises for what the store does."""
+        """Whether what was known comes back as it was. Raises NotMeasurable where no answer comes."""
 
 
 @runtime_checkable

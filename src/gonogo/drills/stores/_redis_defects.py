@@ -54,9 +54,9 @@ def ledger_key_missing(context: Context, artefact: StoreArtefact, parameters: An
 
 def value_flipped(_context: Context, artefact: StoreArtefact, _parameters: Any) -> StoreArtefact:
     """One byte of one value in the log, which has no checksum: it loads."""
-    for file in _increments(artefact):
+    for file in reversed(_increments(artefact)):
         content = bytearray(file.read_bytes())
-        place = content.find(RIGHT)
+        place = content.rfind(RIGHT)  # an earlier one may be there that was overwritten since
         if place >= 0:
             content[place + 4] ^= 0x01
             file.write_bytes(content)
@@ -67,7 +67,7 @@ def value_flipped(_context: Context, artefact: StoreArtefact, _parameters: Any) 
 def cut_in_the_middle(_context: Context, artefact: StoreArtefact, _parameters: Any) -> StoreArtefact:
     """The last increment ends in the middle of a command: aof-load-truncated drops its tail, and the server starts."""
     file = _increments(artefact)[-1]
-    first = file.read_bytes().index(LEDGER)
+    first = file.read_bytes().rindex(LEDGER + b"1\r\n")
     with file.open("r+b") as log:
         log.truncate(first + (file.stat().st_size - first) * 60 // 100)
     return replace(artefact, size_bytes=artefact.size_bytes)
