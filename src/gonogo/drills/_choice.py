@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gonogo.core.errors import UsageError
-from gonogo.core.registry import Registry
 from gonogo.core.suggestion import did_you_mean
 from gonogo.drills import METHODS
 from gonogo.drills.stores import STORE_METHODS
+
+if TYPE_CHECKING:
+    from gonogo.core.registry import Registry
 
 REGISTRIES: tuple[Registry[Any], ...] = (METHODS, STORE_METHODS)
 

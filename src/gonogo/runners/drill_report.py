@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gonogo.core.observation import Mark, Observation, Span, Timeline
 from gonogo.core.quantity import format_seconds
 from gonogo.drills import Artefact
+from gonogo.drills.stores import StoreArtefact
 from gonogo.pg.fingerprint import Fingerprint
 from gonogo.runners.phases import NANO
 from gonogo.runners.service import POLL_SECONDS
@@ -97,7 +98,7 @@ def _projection(drill: Drill, rto_seconds: float, scale: float) -> Observation:
     )
 
 
-def exposure(context: Context, parameters: Any, artefact: Artefact | None) -> Iterator[Observation]:
+def exposure(context: Context, parameters: Any, artefact: Artefact | StoreArtefact | None) -> Iterator[Observation]:
     """What the team stands to lose: the time between two real backups, until the second one is safe elsewhere."""
     name = getattr(parameters, "schedule", None)
     declared = context.stack.spec.backups.get(name) if name else None

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from gonogo.core.errors import HarnessError, NotMeasurable, StackError, StackTim
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed
-from gonogo.drills.stores import OF_ANOTHER_DAY, STORE_METHODS, Portrait, StoreArtefact, StoreMethod
+from gonogo.drills.stores import OF_ANOTHER_DAY, STORE_METHODS, Portrait, Searched, StoreArtefact, StoreMethod
 from gonogo.runners import drill_report, store_report
 from gonogo.runners.phases import PhaseClock
 from gonogo.runners.store_ledger import StoreLedger
@@ -26,8 +27,9 @@ from gonogo.spec.verification import DrillSpec
 from gonogo.stacks.context import Context
 from gonogo.stacks.interfaces import FileStore, StoreRequest
 
-WRONG_SECONDS = 2.0  # how long it may answer something else
-SILENT_SECONDS = 60.0  # and how long it may not answer, reading its index for the first time
+WRONG_SECONDS = 2.0  # how long it may answer something else, or refuse
+SILENT_SECONDS = 60.0  # and how long it may keep us waiting, reading its index for the first time
+SLOW_SECONDS = 1.0  # what takes longer was no refusal
 POLL_SECONDS = 0.01
 WRITES_BEFORE = 20  # acknowledged before the copy begins: with fewer nothing can be said of it
 WRITES_AFTER = 5
@@ -44,6 +46,7 @@ class StoreDrill:
     source: FileStore
     before: Portrait
     ledger: StoreLedger
+    recalls: list[float] = field(default_factory=list)  # of the source, where the store finds neighbours
     yesterday: StoreArtefact | None = None
     artefact: StoreArtefact | None = None
     disaster_at: float = 0.0
@@ -79,6 +82,7 @@ def run_store_drill(
         drill = StoreDrill(
             context=context, method=method, parameters=parameters, source=source, before=before, ledger=ledger,
             yesterday=yesterday,
+            recalls=method.reader.recalls(source, before) if isinstance(method.reader, Searched) else [],
         )  # fmt: skip
         _back_up(drill, folder, artefact_defect)
         _restore(drill)
@@ -180,22 +184,25 @@ def _until_right(drill: StoreDrill, target: FileStore) -> str:
 
     A store that has started has read what there is: one that answers something else will not think better of it.
     """
-    context, clock, trouble = drill.context, drill.clock, ""
+    context, clock = drill.context, drill.clock
     assert clock is not None
     clock.begin("first right answer")
     patience, silence = context.deadline.within(WRONG_SECONDS), context.deadline.within(SILENT_SECONDS)
-    while not (patience if not trouble else silence).expired:
+    trouble, slow = "", False
+    while not (silence if slow else patience).expired:
+        asked_at = time.monotonic()
         try:
             if drill.method.reader.answers_right(target, drill.before):
                 clock.end()
                 drill.right = True
                 return ""
-            trouble = ""
+            trouble = "it answers something else"
         except NotMeasurable as error:
             trouble = str(error)
+        slow = time.monotonic() - asked_at > SLOW_SECONDS
         context.deadline.sleep(POLL_SECONDS)
     context.deadline.check("the restored store answers")
-    return trouble or "it answers something else"
+    return trouble
 
 
 def _compare(drill: StoreDrill, target: FileStore, trouble: str) -> None:
@@ -217,6 +224,20 @@ def _compare(drill: StoreDrill, target: FileStore, trouble: str) -> None:
         *store_report.times(drill.clock, right=drill.right, trouble=trouble, poll_seconds=POLL_SECONDS),
         *store_report.compared(drill.before, after, later),
         *store_report.ledger(drill, there),
+        *_searched(drill, target),
     ]
     for observation in observations:
         context.observe(observation)
+
+
+def _searched(drill: StoreDrill, target: FileStore) -> Iterator[Observation]:
+    """Whether the restored index finds what the source's found, where the store has one."""
+    reader = drill.method.reader
+    if not isinstance(reader, Searched):
+        return
+    try:
+        after: list[float] | str = reader.recalls(target, drill.before)
+    except NotMeasurable as error:
+        drill.context.deadline.check("the restored store is searched")
+        after = str(error)
+    yield from store_report.recall(drill.recalls, after)

@@ -93,6 +93,26 @@ def _returned(before: Portrait, after: Portrait, later: Portrait) -> Observation
     return Observation(name=BACK, subject="contents", value=len(again), unit="count", n=len(after.items), detail=detail)
 
 
+def recall(before: Sequence[float], after: Sequence[float] | str) -> Iterator[Observation]:
+    """How many of the true neighbours are found, against how many the source found. A text says why none is known."""
+    from gonogo.pg.vectors import mean_with_interval  # noqa: PLC0415 - stores without vectors need no numpy
+
+    if isinstance(after, str) or not before:
+        detail = after if isinstance(after, str) else "the store holds no vectors to search"
+        yield Observation(name="recall_drop", value=None, unit="1", detail=detail)
+        return
+    drop = mean_with_interval([was - now for was, now in zip(before, after, strict=True)])
+    for subject, samples in (("source", before), ("restored", after)):
+        mean = mean_with_interval(samples)
+        yield Observation(
+            name="recall_at_10", subject=subject, value=mean.mean, unit="1", n=mean.n, low=mean.low, high=mean.high
+        )
+    yield Observation(
+        name="recall_drop", value=drop.mean, unit="1", n=drop.n, low=drop.low, high=drop.high,
+        detail="source minus restored; the truth is computed from the vectors of the source",
+    )  # fmt: skip
+
+
 def ledger(drill: StoreDrill, there: set[int]) -> Iterator[Observation]:
     """What was acknowledged before the copy began has to be there; what came later is the RPO of this copy."""
     assert drill.artefact is not None

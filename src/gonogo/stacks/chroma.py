@@ -16,6 +16,7 @@ HEARTBEAT = "/api/v2/heartbeat"
 TIMEOUT_SECONDS = 20.0
 PAGE = 500
 MOST_RECORDS = 200_000
+MOST_COLLECTIONS = 1000
 SHOWN = 200
 
 
@@ -43,15 +44,18 @@ class Collection:
     name: str
     space: str | None
     dimensions: int | None
+    settings: Mapping[str, Any] = field(default_factory=dict)  # of its index
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """One vector with its id and its text."""
+    """One vector with its id, its text and what else is known of it."""
 
     id: str
     text: str | None
     vector: Sequence[float] | None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +90,18 @@ class Chroma:
 
     def collection(self, name: str) -> Collection:
         """A collection by its name."""
-        found = self._ask("GET", f"{self._place}/collections/{quote(name, safe='')}")
-        settings = found.get("configuration_json") or {}
-        index = settings.get("hnsw") or settings.get("spann") or {}
-        dimensions = found.get("dimension")
-        return Collection(
-            id=str(found["id"]), name=name, space=index.get("space"),
-            dimensions=int(dimensions) if dimensions is not None else None,
-        )  # fmt: skip
+        return _collection(self._ask("GET", f"{self._place}/collections/{quote(name, safe='')}"))
 
-    def records(self, collection: Collection, *, vectors: bool = False) -> Iterator[Record]:
+    def collections(self) -> list[Collection]:
+        """All of them. Raises NotMeasurable for more than can be read."""
+        found = self._ask("GET", f"{self._place}/collections?limit={MOST_COLLECTIONS + 1}")
+        if len(found) > MOST_COLLECTIONS:
+            raise NotMeasurable(f"Chroma holds more than {MOST_COLLECTIONS} collections")
+        return [_collection(one) for one in found]
+
+    def records(self, collection: Collection, *, vectors: bool = False, metadata: bool = False) -> Iterator[Record]:
         """Everything in a collection, page by page. Raises NotMeasurable for one that is too large to read."""
-        include = ["documents", *(["embeddings"] if vectors else [])]
+        include = ["documents", *(["embeddings"] if vectors else []), *(["metadatas"] if metadata else [])]
         offset = 0
         while True:
             body = {"include": include, "limit": PAGE, "offset": offset}
@@ -105,8 +109,9 @@ class Chroma:
             ids = page["ids"]
             texts = page.get("documents") or [None] * len(ids)
             values = page.get("embeddings") or [None] * len(ids)
-            for one, text, vector in zip(ids, texts, values, strict=True):
-                yield Record(id=str(one), text=text, vector=vector)
+            known = page.get("metadatas") or [None] * len(ids)
+            for one, text, vector, more in zip(ids, texts, values, known, strict=True):
+                yield Record(id=str(one), text=text, vector=vector, metadata=more or {})
             offset += len(ids)
             if len(ids) < PAGE:
                 return
@@ -140,6 +145,17 @@ class Chroma:
             return answer.json()
         except ValueError as error:
             raise NotMeasurable(f"Chroma answers {method} {path} with a body that is no JSON") from error
+
+
+def _collection(found: Mapping[str, Any]) -> Collection:
+    settings = found.get("configuration_json") or {}
+    index = settings.get("hnsw") or settings.get("spann") or {}
+    dimensions = found.get("dimension")
+    return Collection(
+        id=str(found["id"]), name=str(found["name"]), space=index.get("space"),
+        dimensions=int(dimensions) if dimensions is not None else None, settings=settings,
+        metadata=found.get("metadata") or {},
+    )  # fmt: skip
 
 
 def vector_store(stack: Stack, service: str) -> VectorStore:

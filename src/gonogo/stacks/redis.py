@@ -30,7 +30,7 @@ class RedisServer(FileStore, Protocol):
 
 
 class Redis:
-    """One connection. Raises NotMeasurable where the server does not answer, RedisRefused where it says no. Close it."""
+    """One connection. Raises NotMeasurable where no answer comes, RedisRefused where the server says no. Close it."""
 
     def __init__(self, port: int, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         try:
@@ -64,7 +64,7 @@ class Redis:
             self._socket.sendall(b"".join(_encoded(parts) for parts in several))
             return [self._reply() for _ in several]
         except (OSError, EOFError) as error:
-            raise NotMeasurable(f"Redis did not answer: {error or 'the connection was closed'}") from error
+            raise NotMeasurable(f"Redis did not answer: {str(error) or 'the connection was closed'}") from error
 
     def text(self, *parts: Part) -> str:
         """The answer to a command as text."""

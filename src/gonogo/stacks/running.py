@@ -15,7 +15,14 @@ from gonogo.core.outcome import Capability
 from gonogo.spec.stack import StackSpec
 from gonogo.stacks.credentials import Keyring
 from gonogo.stacks.interfaces import (
-    FileStore, HttpService, PostgresServer, RestoredStore, ScratchRequest, Service, StackRequest, StoreRequest,
+    FileStore,
+    HttpService,
+    PostgresServer,
+    RestoredStore,
+    ScratchRequest,
+    Service,
+    StackRequest,
+    StoreRequest,
 )  # fmt: skip
 from gonogo.stacks.references import References
 from gonogo.stacks.started import Started

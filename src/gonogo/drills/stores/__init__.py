@@ -42,6 +42,7 @@ class Portrait:
     items: Mapping[str, Item]
     group: Callable[[str], str]
     read_at_ms: int  # by the store's own clock: what ended before that is not missing
+    known: Any = None  # what the reader asks for again, with the right answers
 
     def groups(self) -> dict[str, int]:
         """How many things each group holds."""
@@ -108,6 +109,14 @@ class StoreReader(Protocol):
 
     def answers_right(self, store: FileStore, before: Portrait) -> bool:
         """Whether what was known comes back as it was. Raises NotMeasurable where no answer comes."""
+
+
+@runtime_checkable
+class Searched(Protocol):
+    """An extra ability of a reader: its store finds neighbours, and what is true can be computed."""
+
+    def recalls(self, store: FileStore, before: Portrait) -> list[float]:
+        """The share of the true neighbours that each known question finds. Raises NotMeasurable."""
 
 
 @runtime_checkable

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
@@ -279,7 +278,10 @@ def _functions(redis: Redis) -> Iterator[tuple[str, Item]]:
         return
     for library in libraries:
         parts = as_list(library)
-        yield f"functions/{as_text(parts[1])}", Item(kind="function", digest=hashlib.sha256(repr(parts).encode()).hexdigest())
+        yield (
+            f"functions/{as_text(parts[1])}",
+            Item(kind="function", digest=hashlib.sha256(repr(parts).encode()).hexdigest()),
+        )
 
 
 def _group(name: str) -> str:

@@ -1,5 +1,7 @@
 """The append-only log of Redis: its folder with manifest, base and increments, copied while no rewrite can begin."""
 
+# ruff: noqa: ARG002 - a protocol, some of whose arguments it has no use for
+
 from __future__ import annotations
 
 import shutil
@@ -43,7 +45,11 @@ class RedisAof:
         return server
 
     def backup(
-        self, context: Context, parameters: RedisDrillParameters, source: RedisServer, folder: Path  # noqa: ARG002 - a protocol
+        self,
+        context: Context,
+        parameters: RedisDrillParameters,
+        source: RedisServer,
+        folder: Path,
     ) -> StoreArtefact:
         """Copy the folder of the log, as Redis' documentation says. Raises RestoreFailed."""
         began = time.monotonic()
@@ -61,11 +67,11 @@ class RedisAof:
         seconds = time.monotonic() - began
         return StoreArtefact(path=folder, size_bytes=size_of(folder), seconds=seconds, covers_until=covers_until)
 
-    def fill(self, context: Context, parameters: RedisDrillParameters, artefact: StoreArtefact, data: Path) -> None:  # noqa: ARG002 - a protocol
+    def fill(self, context: Context, parameters: RedisDrillParameters, artefact: StoreArtefact, data: Path) -> None:
         """Put the folder where the server looks for it."""
         shutil.copytree(artefact.path / FOLDER, data / FOLDER)
 
-    def settings(self, parameters: RedisDrillParameters) -> Mapping[str, str]:  # noqa: ARG002 - a protocol
+    def settings(self, parameters: RedisDrillParameters) -> Mapping[str, str]:
         """With the log, by the names that the copy has."""
         return {"appendonly": "yes", "appenddirname": FOLDER}
 

@@ -1,5 +1,7 @@
 """A snapshot of Redis: BGSAVE, then dump.rdb is copied once the server says that it was written."""
 
+# ruff: noqa: ARG002 - a protocol, some of whose arguments it has no use for
+
 from __future__ import annotations
 
 import shutil
@@ -22,7 +24,7 @@ POLL_SECONDS = 0.02
 
 
 class RdbParameters(RedisDrillParameters):
-    """How the snapshot is restored. `appendonly`: the restored server begins with its log on, as its configuration says.
+    """How the snapshot is restored. `appendonly`: the restored server begins with its log on.
 
     Such a server does not read the snapshot at all, and starts empty.
     """
@@ -41,7 +43,7 @@ class RedisRdb:
         """The Redis of the drill."""
         return server_of(context, parameters)
 
-    def backup(self, context: Context, parameters: RdbParameters, source: RedisServer, folder: Path) -> StoreArtefact:  # noqa: ARG002 - a protocol
+    def backup(self, context: Context, parameters: RdbParameters, source: RedisServer, folder: Path) -> StoreArtefact:
         """BGSAVE, wait for it, copy the file. Raises RestoreFailed."""
         began = covers_until = time.monotonic()
         with Redis(source.port) as redis:
@@ -55,7 +57,7 @@ class RedisRdb:
         seconds = time.monotonic() - began
         return StoreArtefact(path=folder, size_bytes=size_of(folder), seconds=seconds, covers_until=covers_until)
 
-    def fill(self, context: Context, parameters: RdbParameters, artefact: StoreArtefact, data: Path) -> None:  # noqa: ARG002 - a protocol
+    def fill(self, context: Context, parameters: RdbParameters, artefact: StoreArtefact, data: Path) -> None:
         """Put the snapshot where the server looks for it."""
         shutil.copyfile(artefact.path / SNAPSHOT, data / SNAPSHOT)
 

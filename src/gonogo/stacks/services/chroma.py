@@ -31,6 +31,7 @@ from gonogo.stacks.docker.web import DockerHttp, Life
 from gonogo.stacks.external.hooks import Hooks
 from gonogo.stacks.external.site import ExternalSite
 from gonogo.stacks.external.web import ExternalHttp
+from gonogo.stacks.interfaces import LOADING, StoreRequest
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.local.cluster import copy_data
 from gonogo.stacks.local.disk import Disk, limited_folder
@@ -68,13 +69,13 @@ class ChromaParameters(Spec):
 
 
 class LocalChroma(LocalHttp):
-    """Implements VectorStore."""
+    """Implements VectorStore and FileStore."""
 
-    def __init__(self, declared: Declared, program: Path, site: Site) -> None:
+    def __init__(self, declared: Declared, program: Path, site: Site, *, limited: bool = True) -> None:
         parameters: ChromaParameters = declared.parameters
         self.place = place_of(parameters, site.references.resolve)
         self.folder = site.scratch / declared.name
-        wanted_bytes = None if site.building else parameters.disk
+        wanted_bytes = None if site.building or not limited else parameters.disk
         self.disk: Disk = limited_folder(site, declared.name, self.folder, wanted_bytes)
         self.data = self.folder / "data"
         self.data.mkdir(parents=True, exist_ok=True)
@@ -86,6 +87,11 @@ class LocalChroma(LocalHttp):
                 start_seconds=START_SECONDS, stop_grace_seconds=STOP_SECONDS,
             ),
         )  # fmt: skip
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """What `${vectors.…}` gives."""
+        return references_of(self.url)
 
     def keep(self, deadline: Deadline) -> Path:
         """Stop it; returns the folder of its data."""
@@ -173,6 +179,15 @@ class ChromaKind:
             service=service, close=service.close, references=references_of(service.url),
             image=f"Chroma {version_of(program)} in {program.parent}",
         )  # fmt: skip
+
+    def restored(self, declared: Declared, site: Site, request: StoreRequest) -> LocalChroma:
+        """Start one from restored files. Implements RestoringKind."""
+        named = replace(declared, name=f"{declared.name}-restored")
+        service = LocalChroma(named, find_program(declared), site, limited=False)
+        request.fill(service.data)
+        request.phase(LOADING)
+        service.start(site.deadline)
+        return service
 
     def docker(self, declared: Declared, site: DockerSite) -> Started:
         """Start a container of the image, its data in a volume."""

@@ -1,0 +1,109 @@
+"""The folder of a Chroma, copied while the service is stopped, as a folder or as one archive."""
+
+# ruff: noqa: ARG002 - a protocol, some of whose arguments it has no use for
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from gonogo.core.outcome import Capability
+from gonogo.drills import RestoreFailed
+from gonogo.drills.stores import StoreArtefact, size_of
+from gonogo.drills.stores._chroma import ChromaReader, server_of
+from gonogo.spec.base import Spec
+
+if TYPE_CHECKING:
+    from gonogo.stacks.context import Context
+    from gonogo.stacks.interfaces import FileStore, HttpService
+
+FOLDER, ARCHIVE = "chroma", "chroma.tar.gz"
+STOP_SECONDS = 30.0
+
+
+class ChromaDirectoryParameters(Spec):
+    """Which Chroma, how the copy is kept, and the entry of `backups` that says how often it is really made."""
+
+    service: str | None = None  # default: the only one that the stack runs
+    format: Literal["directory", "tar"] = "directory"
+    schedule: str = "vectors"
+
+
+class ChromaDirectory:
+    """A drill method."""
+
+    parameters = ChromaDirectoryParameters
+    needs = frozenset({Capability.SCRATCH_CHROMA, Capability.KILL})
+    reader = ChromaReader()
+
+    def service(self, context: Context, parameters: ChromaDirectoryParameters) -> FileStore:
+        """The Chroma of the drill."""
+        return server_of(context, parameters.service)
+
+    def backup(
+        self, context: Context, parameters: ChromaDirectoryParameters, source: FileStore, folder: Path
+    ) -> StoreArtefact:
+        """Stop it, copy the folder, start it again. Raises RestoreFailed."""
+        began = covers_until = time.monotonic()
+        folder.mkdir(parents=True, exist_ok=True)
+        with stopped(context, source):
+            try:
+                if parameters.format == "tar":
+                    with tarfile.open(folder / ARCHIVE, "w:gz", compresslevel=1) as archive:
+                        archive.add(source.data, FOLDER)
+                else:
+                    shutil.copytree(source.data, folder / FOLDER)
+            except OSError as error:
+                raise RestoreFailed(f"the folder cannot be copied: {error}") from error
+        seconds = time.monotonic() - began
+        return StoreArtefact(path=folder, size_bytes=size_of(folder), seconds=seconds, covers_until=covers_until)
+
+    def fill(
+        self,
+        context: Context,
+        parameters: ChromaDirectoryParameters,
+        artefact: StoreArtefact,
+        data: Path,
+    ) -> None:
+        """Put the copy where the server looks for it. Raises RestoreFailed."""
+        data.rmdir()
+        try:
+            if parameters.format == "tar":
+                with tarfile.open(artefact.path / ARCHIVE) as archive:
+                    archive.extractall(data.parent, filter="data")
+                (data.parent / FOLDER).rename(data)
+            else:
+                shutil.copytree(artefact.path / FOLDER, data)
+        except (OSError, tarfile.TarError, EOFError) as error:
+            raise RestoreFailed(f"the copy cannot be read: {error}") from error
+
+    def settings(self, parameters: ChromaDirectoryParameters) -> Mapping[str, str]:
+        """None: everything lies in the folder."""
+        return {}
+
+    def artefact_defects(self) -> dict[str, Any]:
+        """The ways to break a copy."""
+        from gonogo.drills.stores._chroma_defects import DEFECTS  # noqa: PLC0415 - for the self-test alone
+
+        return dict(DEFECTS)
+
+
+METHOD = ChromaDirectory()
+
+
+@contextmanager
+def stopped(context: Context, store: FileStore) -> Iterator[None]:
+    """The service does not run meanwhile: nothing is written, and nothing waits in memory to be written."""
+    service = cast("HttpService", store)
+    record = context.run.intend("stopped_service", {"runtime": context.stack.runtime, "service": store.name})
+    try:
+        service.stop(STOP_SECONDS)
+        yield
+    finally:
+        service.start(context.deadline)  # type: ignore[attr-defined]  # every service of local processes has it
+        context.run.undone(record)
