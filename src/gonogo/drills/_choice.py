@@ -8,11 +8,12 @@ from gonogo.core.errors import UsageError
 from gonogo.core.suggestion import did_you_mean
 from gonogo.drills import METHODS
 from gonogo.drills.stores import STORE_METHODS
+from gonogo.drills.whole import WHOLE_METHODS
 
 if TYPE_CHECKING:
     from gonogo.core.registry import Registry
 
-REGISTRIES: tuple[Registry[Any], ...] = (METHODS, STORE_METHODS)
+REGISTRIES: tuple[Registry[Any], ...] = (METHODS, STORE_METHODS, WHOLE_METHODS)
 
 
 def registry_of(method: str) -> Registry[Any]:

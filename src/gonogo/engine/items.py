@@ -132,10 +132,13 @@ def _drill_runner(method: str) -> Callable[..., None]:
     """What runs drills of the method's kind."""
     from gonogo.drills._choice import registry_of
     from gonogo.drills.stores import STORE_METHODS
+    from gonogo.drills.whole import WHOLE_METHODS
     from gonogo.runners.drill import run_drill
     from gonogo.runners.store_drill import run_store_drill
+    from gonogo.runners.whole_drill import run_whole_drill
 
-    return {STORE_METHODS.kind: run_store_drill}.get(registry_of(method).kind, run_drill)
+    others = {STORE_METHODS.kind: run_store_drill, WHOLE_METHODS.kind: run_whole_drill}
+    return others.get(registry_of(method).kind, run_drill)
 
 
 class _Collector(Recorder):

@@ -50,8 +50,13 @@ def segment_file_missing(_context: Context, artefact: StoreArtefact, _parameters
 
 def segments_missing(_context: Context, artefact: StoreArtefact, _parameters: Any) -> StoreArtefact:
     """Only the database was copied: it is where the data are, somebody thought."""
-    shutil.rmtree(_segment(artefact))
+    drop_segments(artefact)
     return artefact
+
+
+def drop_segments(artefact: StoreArtefact) -> None:
+    """Remove the files of the largest index. Raises NotMeasurable where there are none."""
+    shutil.rmtree(_segment(artefact))
 
 
 def one_vector_changed(_context: Context, artefact: StoreArtefact, _parameters: Any) -> StoreArtefact:
@@ -87,11 +92,16 @@ def collection_missing(context: Context, artefact: StoreArtefact, parameters: An
 
 def text_changed(_context: Context, artefact: StoreArtefact, _parameters: Any) -> StoreArtefact:
     """One document's text is another one."""
+    change_text(artefact)
+    return artefact
+
+
+def change_text(artefact: StoreArtefact) -> None:
+    """Change the text of the first document. Raises NotMeasurable where there is none."""
     change = "UPDATE embedding_metadata SET string_value = 'something else' WHERE key = 'chroma:document' AND id = 1"
     with closing(sqlite3.connect(_folder(artefact) / DATABASE)) as database, database:
         if database.execute(change).rowcount != 1:
             raise NotMeasurable("the copy holds no document to change")
-    return artefact
 
 
 def ledger_record_missing(context: Context, artefact: StoreArtefact, parameters: Any) -> StoreArtefact:
@@ -124,7 +134,8 @@ def _layout(segment: Path) -> Layout:
 @contextmanager
 def _opened(context: Context, artefact: StoreArtefact, parameters: Any) -> Iterator[DrillChroma]:
     """A server on the copy, to change it as its own; then the copy is what that leaves."""
-    from gonogo.drills.stores.chroma_directory import METHOD, stopped  # noqa: PLC0415 - as above
+    from gonogo.drills.stores._stopped import stopped  # noqa: PLC0415 - for the self-test alone
+    from gonogo.drills.stores.chroma_directory import METHOD  # noqa: PLC0415 - as above
 
     source = METHOD.service(context, parameters)
     request = StoreRequest(service=source.name, fill=partial(METHOD.fill, context, parameters, artefact))

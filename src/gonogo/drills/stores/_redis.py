@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -22,6 +23,7 @@ PREFIX = b"gonogo:drill:"
 LEDGER = PREFIX + b"ledger:"
 ANSWER = PREFIX + b"answer"
 DELETED = PREFIX + b"deleted"
+ANSWERS = PREFIX + b"answers:"
 RIGHT = b"the right answer of a restore drill, which is long enough to be found in a file"
 HOUR_MS, SHORT_MS = 3_600_000, 300
 OLDEST = 7  # the first with PEXPIRETIME and with a log of several files
@@ -224,6 +226,38 @@ def _keys_of(redis: Redis, database: int) -> Iterator[tuple[str, Item]]:
                     f"{database}/{key.decode(errors='backslashreplace')}",
                     Item(kind=kind, digest=digest, expires_ms=ends[key] if ends[key] >= 0 else None),
                 )
+
+
+def mentions(store: FileStore, words: Sequence[str]) -> tuple[dict[str, str], int]:
+    """The keys whose values hold one of the words, with the word; and how many keys were read."""
+    found: dict[str, str] = {}
+    read = 0
+    with _connected(store) as redis:
+        for database in _filled_databases(redis):
+            redis.command("SELECT", database)
+            for some in _batches(list(_scan(redis)), AT_ONCE):
+                answers = redis.commands([("TYPE", key) for key in some])
+                kinds = {key: as_text(_answer(one)) for key, one in zip(some, answers, strict=True)}
+                values = _values(redis, kinds)
+                read += len(values)
+                for key, value in values.items():
+                    name = f"{database}/{key.decode(errors='backslashreplace')}"
+                    found |= {name: word for word in words if word.encode() in value}
+    return found, read
+
+
+def plant_answers(store: FileStore, answers: Mapping[str, str]) -> None:
+    """What an application that caches its answers would keep: by a document's id, what it was answered from."""
+    with _connected(store) as redis:
+        for document, text in answers.items():
+            body = json.dumps({"document": document, "text": text})
+            redis.command("SET", ANSWERS + document.encode(), body, "EX", HOUR_MS // 1000)
+
+
+def forget_answers(store: FileStore) -> None:
+    """Remove what `plant_answers` left."""
+    with _connected(store) as redis:
+        _remove(redis, ANSWERS + b"*")
 
 
 def _answer(reply: Reply | RedisRefused) -> Reply:

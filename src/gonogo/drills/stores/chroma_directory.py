@@ -7,23 +7,22 @@ from __future__ import annotations
 import shutil
 import tarfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from gonogo.core.outcome import Capability
 from gonogo.drills import RestoreFailed
 from gonogo.drills.stores import StoreArtefact, size_of
 from gonogo.drills.stores._chroma import ChromaReader, server_of
+from gonogo.drills.stores._stopped import stopped
 from gonogo.spec.base import Spec
 
 if TYPE_CHECKING:
     from gonogo.stacks.context import Context
-    from gonogo.stacks.interfaces import FileStore, HttpService
+    from gonogo.stacks.interfaces import FileStore
 
 FOLDER, ARCHIVE = "chroma", "chroma.tar.gz"
-STOP_SECONDS = 30.0
 
 
 class ChromaDirectoryParameters(Spec):
@@ -94,16 +93,3 @@ class ChromaDirectory:
 
 
 METHOD = ChromaDirectory()
-
-
-@contextmanager
-def stopped(context: Context, store: FileStore) -> Iterator[None]:
-    """The service does not run meanwhile: nothing is written, and nothing waits in memory to be written."""
-    service = cast("HttpService", store)
-    record = context.run.intend("stopped_service", {"runtime": context.stack.runtime, "service": store.name})
-    try:
-        service.stop(STOP_SECONDS)
-        yield
-    finally:
-        service.start(context.deadline)  # type: ignore[attr-defined]  # every service of local processes has it
-        context.run.undone(record)
