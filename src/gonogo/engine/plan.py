@@ -36,7 +36,7 @@ LACKS = {  # the facts that `applies_when` may name, as people say it when one i
     "tenants": "second tenant and no tenant column",
     "vectors": "vector column",
     "vector_store": "vector store beside the database",
-    "redis_snapshots": "Redis that keeps snapshots (settings: {save: …})",
+    "redis_snapshots": "Redis that keeps snapshots (settings: {save: …}, or backups: {redis: …})",
     "redis_log": "Redis that keeps a log (settings: {appendonly: yes})",
     "limited_disk": "disk of a limited size for the database",
     "corpus": "corpus of questions with known answers",
@@ -307,7 +307,8 @@ def applies(stack: StackSpec, condition: str | None) -> bool:
         "vectors": any(table.vector for table in stack.data.tables.values()),
         "vector_store": any(one.kind in VECTOR_STORES for one in stack.services.values())
         or bool(stack.data.collections),
-        "redis_snapshots": any(one.get("save") for one in _redis_of(stack)),
+        # Of one that gonogo does not start itself nobody knows what it keeps; that it is backed up says enough.
+        "redis_snapshots": any(one.get("save") or "redis" in stack.backups for one in _redis_of(stack)),
         "redis_log": any(one.get("appendonly") == "yes" for one in _redis_of(stack)),
         "limited_disk": bool(_keys_of(stack, stack.data.service).get("disk")),
         "corpus": stack.corpus is not None,
@@ -331,17 +332,15 @@ def _keys_of(stack: StackSpec, service: str) -> Mapping[str, Any]:
 
 
 def _redis_of(stack: StackSpec) -> Iterator[Mapping[str, str]]:
-    """What each Redis is told of keeping its data. Of one that gonogo does not start itself nobody knows: it may."""
+    """What each Redis is told of keeping its data."""
     for service in stack.services.values():
         if service.kind in CACHES:
-            ours = service.compose is None and stack.runtime != "external"
             settings = (service.model_extra or {}).get("settings") or {}
-            told = {str(key).lower(): _yes(value) for key, value in settings.items()}
-            yield told if ours else {"save": "unknown", "appendonly": "yes"}
+            yield {str(key).lower(): _yes(value) for key, value in settings.items()}
 
 
 def _yes(value: Any) -> str:
-    return {"True": "yes", "on": "yes", "False": "no", "off": "no"}.get(str(value), str(value))
+    return {"True": "yes", "on": "yes"}.get(str(value), str(value))
 
 
 def _standbys_of(service: ServiceSpec) -> list[Any]:

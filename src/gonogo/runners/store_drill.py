@@ -217,13 +217,14 @@ def _compare(drill: StoreDrill, target: FileStore, trouble: str) -> None:
         return
     keep_portrait(context, "restored", after)
     later = reader.portrait(drill.source)
+    thrown = later.thrown_away - drill.before.thrown_away + after.thrown_away
     context.observe(store_report.came_back(drill.before, after))
     answer = f"what was known comes back as it was{f': no, {trouble}' if trouble else ''}"
     observations = [
         Observation(name="answers_right", value=drill.right, n=1, detail=answer),
         *store_report.times(drill.clock, right=drill.right, trouble=trouble, poll_seconds=POLL_SECONDS),
-        *store_report.compared(drill.before, after, later),
-        *store_report.ledger(drill, there),
+        *store_report.compared(drill.before, after, later, thrown),
+        *store_report.ledger(drill, there, thrown),
         *_searched(drill, target),
     ]
     for observation in observations:

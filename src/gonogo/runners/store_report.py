@@ -26,11 +26,14 @@ def came_back(before: Portrait, after: Portrait) -> Observation:
     return Observation(name="restored", value=bool(has) and not missing, n=len(before.items), detail=detail)
 
 
-def compared(before: Portrait, after: Portrait, later: Portrait) -> Iterator[Observation]:
-    """Contents, lifetimes and what is there again. What others changed on the source meanwhile cannot be compared."""
+def compared(before: Portrait, after: Portrait, later: Portrait, thrown: int) -> Iterator[Observation]:
+    """Contents, lifetimes and what is there again. What others changed on the source meanwhile cannot be compared.
+
+    `thrown`: how many things the stores threw away for want of room meanwhile. Those are no loss of the copy.
+    """
     moved = _moved(before, later)
     left = {name: item for name, item in before.items.items() if name not in moved}
-    yield from _contents(left, after, moved)
+    yield from _contents(left, after, moved, thrown)
     yield _lifetimes(left, after)
     yield _returned(before, after, later)
 
@@ -47,7 +50,7 @@ def _ended(item: Item, at_ms: int) -> bool:
     return item.expires_ms is not None and item.expires_ms <= at_ms
 
 
-def _contents(left: Mapping[str, Item], after: Portrait, moved: Sequence[str]) -> Iterator[Observation]:
+def _contents(left: Mapping[str, Item], after: Portrait, moved: Sequence[str], thrown: int) -> Iterator[Observation]:
     ended = [name for name, one in left.items() if name not in after.items and _ended(one, after.read_at_ms)]
     missing = [name for name in left if name not in after.items and name not in set(ended)]
     there = {name: one for name, one in left.items() if name in after.items}
@@ -59,13 +62,20 @@ def _contents(left: Mapping[str, Item], after: Portrait, moved: Sequence[str]) -
     wrong = [f"missing: {name}" for name in missing] + [f"other value: {name}" for name in changed]
     equal = f"{len(there) - len(changed)} things are equal"
     equal += f", {len(ended)} ended by themselves" if ended else ""
-    yield Observation(name=DIFFER, value=len(wrong), unit="count", n=len(left), detail=listed(wrong) or equal)
+    value, evicted = _unless_thrown(len(wrong), thrown if not changed else 0)
+    yield Observation(name=DIFFER, value=value, unit="count", n=len(left), detail=evicted or listed(wrong) or equal)
     if moved or dark:
         what = [f"changed by others meanwhile: {name}" for name in moved] + [f"of unknown kind: {one}" for one in dark]
         share = bool(left) and not dark
         yield Observation(
             name=DIFFER, subject="not compared", value=None, not_applicable=share, n=len(what), detail=listed(what)
         )
+
+
+def _unless_thrown(missing: int, thrown: int) -> tuple[int | None, str]:
+    """What is missing where things were thrown away for want of room is not known to be a loss."""
+    unsure = bool(missing and thrown)
+    return None if unsure else missing, f"{thrown} were thrown away for want of room meanwhile" if unsure else ""
 
 
 def _lifetimes(left: Mapping[str, Item], after: Portrait) -> Observation:
@@ -113,7 +123,7 @@ def recall(before: Sequence[float], after: Sequence[float] | str) -> Iterator[Ob
     )  # fmt: skip
 
 
-def ledger(drill: StoreDrill, there: set[int]) -> Iterator[Observation]:
+def ledger(drill: StoreDrill, there: set[int], thrown: int) -> Iterator[Observation]:
     """What was acknowledged before the copy began has to be there; what came later is the RPO of this copy."""
     assert drill.artefact is not None
     inside = drill.ledger.counted(there, until=drill.artefact.covers_until)
@@ -126,16 +136,18 @@ def ledger(drill: StoreDrill, there: set[int]) -> Iterator[Observation]:
         yield Observation(name=BACK, subject="ledger", value=None, n=deletions, detail=detail)
         return
     detail = f"{inside.lost} of {inside.acknowledged} writes acknowledged before the copy began are not in it"
+    value, evicted = _unless_thrown(inside.lost, thrown)
     yield Observation(
-        name="writes_missing_from_backup", value=inside.lost, unit="count", n=inside.acknowledged, detail=detail
+        name="writes_missing_from_backup", value=value, unit="count", n=inside.acknowledged, detail=evicted or detail
     )
     detail = f"{whole.lost} of {whole.acknowledged} acknowledged writes are lost, {whole.survivors} are there"
     detail += f"; {whole.indeterminate} indeterminate" if whole.indeterminate else ""
     seconds = whole.rpo_seconds(drill.disaster_at)
     yield Observation(name="rpo", value=seconds, unit="s", n=whole.acknowledged, detail=detail)
     numbers = {"acknowledged_writes_lost": whole.lost, "holes": whole.holes, "unexpected_writes": whole.unexpected}
-    for name, value in numbers.items():
-        yield Observation(name=name, value=value, unit="count", n=whole.acknowledged, detail=detail)
+    for name, number in numbers.items():
+        value, evicted = _unless_thrown(number, thrown if name == "holes" else 0)
+        yield Observation(name=name, value=value, unit="count", n=whole.acknowledged, detail=evicted or detail)
     detail = f"{returned} of {deletions} entries are back whose deletion was acknowledged before the copy began"
     yield Observation(name=BACK, subject="ledger", value=returned, unit="count", n=deletions, detail=detail)
 

@@ -20,12 +20,13 @@ from gonogo.drills.stores import Portrait
 from gonogo.drills.stores._chroma import ChromaReader
 from gonogo.drills.stores._redis import forget_answers, plant_answers
 from gonogo.drills.whole import WHOLE_METHODS, Copies, Parts, Restored, WholeMethod
-from gonogo.pg.fingerprint import Fingerprint
+from gonogo.pg.fingerprint import Fingerprint, compare
 from gonogo.runners import drill_report, whole_report
 from gonogo.runners.baseline import answers_right, fingerprint_of
 from gonogo.runners.drill import check_disk_space
 from gonogo.runners.phases import PhaseClock
 from gonogo.runners.service import patience_seconds
+from gonogo.runners.store_report import listed
 from gonogo.runners.whole_documents import Documents, Fate, text_of
 from gonogo.spec.verification import DrillSpec
 from gonogo.stacks.context import Context
@@ -51,6 +52,7 @@ class WholeDrill:
     yesterday: Copies | None = None
     fingerprint: Fingerprint | None = None  # at the moment
     portrait: Portrait | None = None
+    disturbed: str = ""  # what somebody wrote while the copies were made
     copies: Copies | None = None
     named_in_cache: int = 0  # entries of the old cache that name what is gone after the restore
     disaster_at: float = 0.0
@@ -124,10 +126,19 @@ def _bring_to_one_moment(drill: WholeDrill, folder: Path, artefact_defect: str |
 
 
 def _look(drill: WholeDrill) -> None:
-    """What the stores hold at the moment."""
-    drill.documents.mark_moment()
-    drill.fingerprint = fingerprint_of(drill.parts.database)
-    drill.portrait = drill.reader.portrait(drill.parts.vectors)
+    """What the stores hold at the moment; the second time, whether that is what they still hold."""
+    fingerprint = fingerprint_of(drill.parts.database)
+    portrait = drill.reader.portrait(drill.parts.vectors)
+    if drill.fingerprint is None or drill.portrait is None:
+        drill.documents.mark_moment()
+        drill.fingerprint, drill.portrait = fingerprint, portrait
+        return
+    changed = [str(one) for one in compare(drill.fingerprint, fingerprint)]
+    changed += sorted(
+        name for name in drill.portrait.items.keys() | portrait.items.keys()
+        if drill.portrait.items.get(name) != portrait.items.get(name)
+    )  # fmt: skip
+    drill.disturbed = listed(changed)
 
 
 def _mixed_up(drill: WholeDrill, name: str) -> Copies:
@@ -163,7 +174,9 @@ def _restore(drill: WholeDrill) -> None:
     context.progress(f"restoring {format_bytes(drill.copies.size_bytes)} into fresh servers")
     try:
         with drill.method.restored(context, drill.parameters, drill.parts, drill.copies, drill.clock) as restored:
-            context.observe(Observation(name="restored", value=True, n=3, detail="every store started"))
+            stores = 2 + (restored.cache is not None)
+            detail = "a fresh server of every store started from its copy"
+            context.observe(Observation(name="restored", value=True, n=stores, detail=detail))
             _serve(drill, restored)
             context.progress("reconciling the restored stores")
             for part in (whole_report.reconciled, whole_report.compared):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gonogo.core.errors import GonogoError, NotMeasurable
 from gonogo.core.observation import Mark, Observation, Span, Timeline
-from gonogo.drills.stores._redis import mentions
+from gonogo.drills.stores._redis import stale
 from gonogo.pg.fingerprint import SETTING, compare
 from gonogo.runners import store_report
 from gonogo.runners.baseline import fingerprint_of
@@ -32,9 +32,7 @@ NO_ROWS, NO_VECTORS, TEXTS = "vectors_without_document", "documents_without_vect
 def documents(drill: WholeDrill, application: Application) -> Iterator[Observation]:
     """Those that were there at the moment are found, in that version; those that were deleted before are not."""
     written = drill.documents
-    seen = {
-        one.id: look_for(application, written.tenant, one, one.at_moment or one.word) for one in written.written
-    }
+    seen = {one.id: look_for(application, written.tenant, one, one.at_moment or one.word) for one in written.written}
     expected = [*written.of(Fate.KEPT), *written.of(Fate.CHANGED)]
     missing = [
         f"{one.id}: {_lack(seen[one.id].fetched, found=seen[one.id].found)}"
@@ -80,9 +78,7 @@ def reconciled(drill: WholeDrill, restored: Restored) -> Iterator[Observation]:
     yield _stale(drill, restored)
 
 
-def _rows_and_vectors(
-    restored: Restored, key: str, spec: CollectionSpec, table: TableFacts
-) -> Iterator[Observation]:
+def _rows_and_vectors(restored: Restored, key: str, spec: CollectionSpec, table: TableFacts) -> Iterator[Observation]:
     server: VectorStore = restored.vectors  # type: ignore[assignment]  # a Chroma, as the source is
     names = (NO_VECTORS, NO_ROWS, *([TEXTS] if spec.text else []))
     try:
@@ -109,7 +105,7 @@ def _stale(drill: WholeDrill, restored: Restored) -> Observation:
     words = [one.id for one in (*written.of(Fate.LATER), *written.of(Fate.DELETED))]
     words += [one.word for one in written.of(Fate.CHANGED)]  # the version after the moment
     try:
-        found, read = mentions(restored.cache, words)
+        found, read = stale(restored.cache, words)
     except NotMeasurable as error:
         return Observation(name=STALE, value=None, unit="count", detail=str(error))
     detail = listed([f"{key} names {word}" for key, word in sorted(found.items())]) or "none"
@@ -123,10 +119,7 @@ def compared(drill: WholeDrill, restored: Restored) -> Iterator[Observation]:
     assert drill.fingerprint is not None
     assert drill.portrait is not None
     wrong = [str(one) for one in compare(drill.fingerprint, rows) if one.kind != SETTING]
-    yield Observation(
-        name=DIFFER, subject="database", value=len(wrong), unit="count", n=rows.things,
-        detail=listed(wrong) or f"{rows.rows} rows, {rows.things} things equal",
-    )  # fmt: skip
+    yield _differing(drill, "database", wrong, rows.things, f"{rows.rows} rows, {rows.things} things equal")
     try:
         vectors = drill.reader.portrait(restored.vectors)
     except GonogoError as error:
@@ -135,10 +128,15 @@ def compared(drill: WholeDrill, restored: Restored) -> Iterator[Observation]:
         return
     before, after = drill.portrait.items, vectors.items
     wrong = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
-    yield Observation(
-        name=DIFFER, subject="vectors", value=len(wrong), unit="count", n=len(before),
-        detail=listed(wrong) or f"{len(before)} things equal",
-    )  # fmt: skip
+    yield _differing(drill, "vectors", wrong, len(before), f"{len(before)} things equal")
+
+
+def _differing(drill: WholeDrill, store: str, wrong: Sequence[str], things: int, equal: str) -> Observation:
+    """What is not as it was. Where somebody wrote while the copies were made, that cannot be told from a loss."""
+    unsure = bool(drill.disturbed and wrong)
+    detail = f"written to while the copies were made: {drill.disturbed}" if unsure else listed(wrong) or equal
+    value = None if unsure else len(wrong)
+    return Observation(name=DIFFER, subject=store, value=value, unit="count", n=things, detail=detail)
 
 
 def times(drill: WholeDrill, trouble: str) -> Iterator[Observation]:
@@ -175,5 +173,3 @@ def timeline(drill: WholeDrill) -> Timeline:
         if drill.right:
             marks.append(Mark(name="rto", at_s=since_start(drill.clock.started + drill.clock.total_seconds())))
     return Timeline(spans=tuple(spans), marks=tuple(marks))
-
-

@@ -42,6 +42,7 @@ class Portrait:
     items: Mapping[str, Item]
     group: Callable[[str], str]
     read_at_ms: int  # by the store's own clock: what ended before that is not missing
+    thrown_away: int = 0  # by the store itself, for want of room, since it started
     known: Any = None  # what the reader asks for again, with the right answers
 
     def groups(self) -> dict[str, int]:

@@ -67,10 +67,11 @@ class WholeMethod(Protocol):
     def parts(self, context: Context, parameters: Any) -> Parts:
         """The stores. Raises NotMeasurable where one of them cannot be copied."""
 
-    def copy(
-        self, context: Context, parameters: Any, parts: Parts, folder: Path, look: Callable[[], None]
-    ) -> Copies:
-        """Copy every store while nothing is written; `look` is called at the moment. Raises RestoreFailed."""
+    def copy(self, context: Context, parameters: Any, parts: Parts, folder: Path, look: Callable[[], None]) -> Copies:
+        """Copy every store while nothing is written. Raises RestoreFailed.
+
+        `look` is called before the first copy and after the last: what it sees then has to be the same.
+        """
 
     def last_look(self, context: Context, parameters: Any, parts: Parts, copies: Copies, folder: Path) -> Copies:
         """Just before the disaster: what is carried over from that time instead of from the moment."""

@@ -1,4 +1,4 @@
-"""Dump, vector store's folder and cache at one moment, while the application is stopped; then all of them from there."""
+"""Dump, vector store's folder and cache at one moment, while the application is stopped; all restored together."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from gonogo.core.errors import NotMeasurable, StackError, StackTimedOut
 from gonogo.core.outcome import Capability
@@ -27,7 +27,7 @@ from gonogo.stacks.redis import KIND as CACHE
 
 if TYPE_CHECKING:
     from gonogo.drills import Phases
-    from gonogo.drills.stores import StoreArtefact, StoreMethod
+    from gonogo.drills.stores import StoreArtefact
     from gonogo.stacks.context import Context
     from gonogo.stacks.interfaces import FileStore, PostgresServer
 
@@ -76,7 +76,7 @@ class WholeStack:
         folder: Path,
         look: Callable[[], None],
     ) -> Copies:
-        """Stop what writes, copy one store after the other, start it again. Raises RestoreFailed."""
+        """Stop the application, copy one store after the other, start it again. Raises RestoreFailed."""
         folder.mkdir(parents=True)
         with ExitStack() as quiet:
             if parameters.application == "stopped":
@@ -89,6 +89,7 @@ class WholeStack:
             cache = self._cached(context, parts, folder / "cache") if parameters.cache == "moment" else None
             vectors = VECTORS.backup(context, ChromaDirectoryParameters(), parts.vectors, folder / "vectors")
             seconds = time.monotonic() - began
+            look()
         return Copies(database=database, vectors=vectors, cache=cache, at=at, seconds=seconds)
 
     def last_look(
@@ -184,9 +185,8 @@ def _cache_request(
 ) -> StoreRequest:
     if copy is None:
         return StoreRequest(service=cache.name, fill=lambda _data: None, settings=NOTHING_KEPT, phase=begin)
-    method: StoreMethod = SNAPSHOT
-    filling = partial(method.fill, context, RdbParameters(), copy)
-    return StoreRequest(service=cache.name, fill=filling, settings=method.settings(RdbParameters()), phase=begin)
+    filling = partial(SNAPSHOT.fill, context, RdbParameters(), copy)
+    return StoreRequest(service=cache.name, fill=filling, settings=SNAPSHOT.settings(RdbParameters()), phase=begin)
 
 
 @contextmanager
