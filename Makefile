@@ -38,8 +38,9 @@ selftest: $(DEMO) ## Every verification on the healthy stack (green) and on each
 selftest-personal: $(DEMO) chroma ## The same for what is asked of a vector store beside the database
 	$(BIN)/gonogo selftest --stack personal --runtime embedded --only 'checks/vector_index/store_*' --only checks/vector_index/stores_agree --only checks/observability/readiness_names_the_vector_store
 
-selftest-stacks: $(DEMO) ## What only the stacks replicated and memory have, on each of its seeded defects (minutes; not in CI)
+selftest-stacks: $(DEMO) chroma ## What only the stacks replicated, personal (its drills) and memory have, on each of its seeded defects (minutes; not in CI)
 	$(BIN)/gonogo selftest --runtime embedded --stack replicated --only checks/replication/status_endpoint_tells_the_truth
+	$(BIN)/gonogo selftest --runtime embedded --stack personal --only 'restore_drills/redis_*' --only restore_drills/chroma_directory --only restore_drills/whole_stack
 	$(BIN)/gonogo selftest --runtime embedded --stack memory --only checks/api/archived_is_not_found --only checks/api/retention_keeps_its_times
 
 selftest-drills: $(DEMO) ## Broken backups, a sample: each is caught by verify-backup (DRILLS="" for all of them, or --seed N)

@@ -12,6 +12,8 @@ from docs_pages.parameters import described, keys_of
 from docs_pages.text import NOTICE, prose
 from gonogo.core.registry import Registry
 from gonogo.drills import METHODS
+from gonogo.drills.stores import STORE_METHODS
+from gonogo.drills.whole import WHOLE_METHODS
 from gonogo.faults import FAULTS
 from gonogo.probes import PROBES
 from gonogo.reports import FORMATS
@@ -50,6 +52,9 @@ def _sections() -> Iterator[str]:
     yield "## Drill methods\n\nNamed by `method:` of a restore drill; the keys are those of its `with:`."
     for name, module, method in shipped(METHODS):
         yield from _extension(name, module, method, "backup")
+        yield _artefact_defects(method)
+    for name, module, method in (*shipped(STORE_METHODS), *shipped(WHOLE_METHODS)):
+        yield from _extension(name, module, method, "backup" if hasattr(method, "backup") else "copy")
         yield _artefact_defects(method)
     yield "## Kinds of service\n\nNamed by `kind:` of a service in a stack file; the keys stand beside it."
     for name, module, service in shipped(SERVICES):

@@ -16,6 +16,8 @@ from gonogo.core.errors import HarnessError, UsageError
 from gonogo.core.registry import Registry
 from gonogo.drills import METHODS
 from gonogo.drills.corpus import CONTENTS, DAMAGES
+from gonogo.drills.stores import STORE_METHODS
+from gonogo.drills.whole import WHOLE_METHODS
 from gonogo.faults import FAULTS
 from gonogo.probes import PROBES
 from gonogo.reports import FORMATS
@@ -24,7 +26,7 @@ from gonogo.stacks.services import SERVICES
 from gonogo.stacks.undo import UNDOS
 
 REGISTRIES: tuple[Registry[Any], ...] = (
-    PROBES, FAULTS, METHODS, FORMATS, RUNTIMES, SERVICES, UNDOS, CONTENTS, DAMAGES,
+    PROBES, FAULTS, METHODS, STORE_METHODS, WHOLE_METHODS, FORMATS, RUNTIMES, SERVICES, UNDOS, CONTENTS, DAMAGES,
 )  # fmt: skip
 EXTENSIONS = [(registry, name) for registry in REGISTRIES for name in registry.names()]
 

@@ -124,37 +124,12 @@ class WholeStack:
 
     def artefact_defects(self) -> Mapping[str, Callable[[Copies, Copies], Copies]]:
         """The ways to mix up copies."""
-        return {
-            "vectors_of_yesterday": lambda copies, yesterday: replace(copies, vectors=yesterday.vectors),
-            "database_of_yesterday": lambda copies, yesterday: replace(copies, database=yesterday.database),
-            "everything_of_yesterday": lambda copies, yesterday: replace(yesterday, cache=copies.cache, at=copies.at),
-            "vectors_text_changed": _text_changed,
-            "dump_truncated": _dump_truncated,
-            "vectors_without_index": _vectors_without_index,
-        }
+        from gonogo.drills.whole._mixed_up import DEFECTS  # noqa: PLC0415 - for the self-test alone
+
+        return DEFECTS
 
 
 METHOD = WholeStack()
-
-
-def _text_changed(copies: Copies, _yesterday: Copies) -> Copies:
-    from gonogo.drills.stores._chroma_defects import change_text  # noqa: PLC0415 - for the self-test alone
-
-    change_text(copies.vectors)
-    return copies
-
-
-def _dump_truncated(copies: Copies, _yesterday: Copies) -> Copies:
-    with copies.database.path.open("r+b") as file:
-        file.truncate(copies.database.size_bytes * 60 // 100)
-    return copies
-
-
-def _vectors_without_index(copies: Copies, _yesterday: Copies) -> Copies:
-    from gonogo.drills.stores._chroma_defects import drop_segments  # noqa: PLC0415 - as above
-
-    drop_segments(copies.vectors)
-    return copies
 
 
 def _named(store: str, phases: Phases) -> Callable[[str], None]:
