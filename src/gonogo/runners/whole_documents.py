@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from gonogo.stacks.contract import Answer, Application
 
 NOT_FOUND = 404
+SETTLE_SECONDS = 15.0
+SETTLE_POLL_SECONDS = 0.1
 K = 10
 
 
@@ -59,6 +61,7 @@ class Documents:
     tenant: str | None
     token: str = field(default_factory=lambda: secrets.token_hex(3))
     written: list[Document] = field(default_factory=list)
+    unsettled: dict[Fate, str] = field(default_factory=dict)  # before the disaster, of documents of this fate
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +89,24 @@ class Documents:
         """Delete those that are to be gone at the moment. Raises NotMeasurable."""
         for one in self.of(Fate.DELETED):
             self._ok(self.application.delete(self.tenant, one.id), "a document cannot be deleted")
+
+    def settle(self) -> None:
+        """Wait until the application shows what it acknowledged; `unsettled` says where it does not, even in time.
+
+        Some index what they took later, or keep showing what was deleted: that is none of a restore's doing.
+        """
+        limit = self.context.deadline.within(SETTLE_SECONDS)
+        while True:
+            self.unsettled = {one.fate: f"{one.id}: {why}" for one in self.written if (why := self._unlike(one))}
+            if not self.unsettled or limit.expired:
+                return
+            self.context.deadline.sleep(SETTLE_POLL_SECONDS)
+
+    def _unlike(self, one: Document) -> str:
+        seen = look_for(self.application, self.tenant, one, one.word)
+        if one.fate is Fate.DELETED:
+            return "the application still shows it" if seen.fetched or seen.found else ""
+        return "the application does not find it" if seen.fetched is False or not seen.in_this_version else ""
 
     def mark_moment(self) -> None:
         """From now on the copies are made."""

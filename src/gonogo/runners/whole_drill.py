@@ -119,6 +119,7 @@ def _bring_to_one_moment(drill: WholeDrill, folder: Path, artefact_defect: str |
     documents.store(Fate.KEPT)
     documents.change()
     documents.delete()
+    documents.settle()
     context.progress("copying every store at one moment")
     drill.copies = method.copy(context, drill.parameters, drill.parts, folder / "copies", lambda: _look(drill))
     if artefact_defect is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gonogo.core.errors import GonogoError, NotMeasurable
@@ -39,12 +40,23 @@ def documents(drill: WholeDrill, application: Application) -> Iterator[Observati
         for one in expected if seen[one.id].fetched is False or not seen[one.id].in_this_version
     ]  # fmt: skip
     detail = listed(missing) or "each is found, in the version of that moment"
-    yield Observation(name=MISSING, value=len(missing), unit="count", n=len(expected), detail=detail)
+    found = Observation(name=MISSING, value=len(missing), unit="count", n=len(expected), detail=detail)
+    yield _unless_unsettled(drill, (Fate.KEPT, Fate.CHANGED), found)
     gone = list(written.of(Fate.DELETED))
     back = [one.id for one in gone if seen[one.id].fetched or seen[one.id].found]
     detail = listed(back) or "what was deleted before the copies were made is neither found nor there"
-    yield Observation(name=BACK, value=len(back), unit="count", n=len(gone), detail=detail)
+    found = Observation(name=BACK, value=len(back), unit="count", n=len(gone), detail=detail)
+    yield _unless_unsettled(drill, (Fate.DELETED,), found)
     yield from _lost(drill, [one for one in written.written if seen[one.id].fetched or seen[one.id].found])
+
+
+def _unless_unsettled(drill: WholeDrill, fates: Sequence[Fate], seen: Observation) -> Observation:
+    """What was so before the disaster as well says nothing of the restore."""
+    unsettled = [drill.documents.unsettled[fate] for fate in fates if fate in drill.documents.unsettled]
+    if not (seen.value and unsettled):
+        return seen
+    detail = f"not even before the disaster was it as it should be: {listed(unsettled)}"
+    return replace(seen, value=None, detail=detail)
 
 
 def _lack(fetched: bool | None, *, found: bool) -> str:
