@@ -54,3 +54,23 @@ def test_standbys_and_synchronous_ones_are_two_facts(standbys: Any, some: bool, 
 def test_every_fact_has_words_for_its_absence() -> None:
     spec = stack(tenants={})
     assert all(applies(spec, name) in {True, False} for name in LACKS)
+
+
+@pytest.mark.parametrize(
+    ("settings", "backups", "snapshots", "log"),
+    [
+        ({}, {}, False, False),  # a cache that is empty after a restart has no backup
+        ({"save": ""}, {}, False, False),
+        ({"save": "3600 1"}, {}, True, False),
+        ({"appendonly": True}, {}, False, True),
+        ({"appendonly": "yes", "save": "60 1000"}, {}, True, True),
+        ({}, {"redis": {"every": "1h"}}, True, False),
+    ],
+)
+def test_drills_of_redis_apply_where_it_keeps_anything(
+    settings: dict[str, Any], backups: dict[str, Any], snapshots: bool, log: bool
+) -> None:
+    spec = StackSpec.model_validate(
+        {"stack": "x", "services": {"cache": {"kind": "redis", "settings": settings}}, "backups": backups}
+    )
+    assert (applies(spec, "redis_snapshots"), applies(spec, "redis_log")) == (snapshots, log)
