@@ -6,6 +6,7 @@ The source is treated as lost and stays as it is, but for what the drill plants 
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,7 @@ from gonogo.core.errors import HarnessError, NotMeasurable, StackError, StackTim
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed
-from gonogo.drills.stores import OF_ANOTHER_DAY, STORE_METHODS, Portrait, Searched, StoreArtefact, StoreMethod
+from gonogo.drills.stores import OF_ANOTHER_DAY, STORE_METHODS, Portrait, Searched, StoreArtefact, StoreMethod, size_of
 from gonogo.runners import drill_report, store_report
 from gonogo.runners.phases import PhaseClock
 from gonogo.runners.store_ledger import StoreLedger
@@ -34,6 +35,8 @@ POLL_SECONDS = 0.01
 WRITES_BEFORE = 20  # acknowledged before the copy begins: with fewer nothing can be said of it
 WRITES_AFTER = 5
 WRITES_SECONDS = 30.0
+SPACE_FACTOR = 3  # the copy, the restored store, and what that writes
+SPACE_BYTES = 64 * 2**20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,6 +68,7 @@ def run_store_drill(
     method = STORE_METHODS.load(spec.method)
     parameters = method.parameters.model_validate({**spec.with_, **(changes or {})})
     source = method.service(context, parameters)
+    _check_disk_space(context, source)
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="drill-", dir=context.stack.scratch)))
         method.reader.forget(source)  # of a drill that was killed
@@ -89,6 +93,16 @@ def run_store_drill(
     for observation in drill_report.exposure(context, parameters, drill.artefact):
         context.observe(observation)
     context.draw(store_report.timeline(drill))
+
+
+def _check_disk_space(context: Context, source: FileStore) -> None:
+    """Raise NotMeasurable where the copy and the restored store may not fit."""
+    needed = size_of(source.data) * SPACE_FACTOR + SPACE_BYTES
+    free = shutil.disk_usage(context.stack.scratch).free
+    if free < needed:
+        raise NotMeasurable(
+            f"the drill may need {format_bytes(needed)} below {context.stack.scratch}, {format_bytes(free)} are free"
+        )
 
 
 def keep_portrait(context: Context, name: str, portrait: Portrait) -> None:
@@ -223,7 +237,7 @@ def _compare(drill: StoreDrill, target: FileStore, trouble: str) -> None:
     observations = [
         Observation(name="answers_right", value=drill.right, n=1, detail=answer),
         *store_report.times(drill.clock, right=drill.right, trouble=trouble, poll_seconds=POLL_SECONDS),
-        *store_report.compared(drill.before, after, later, thrown),
+        *store_report.compared(drill.before, after, later, thrown=thrown, deleted=reader.deleted),
         *store_report.ledger(drill, there, thrown),
         *_searched(drill, target),
     ]

@@ -26,16 +26,17 @@ def came_back(before: Portrait, after: Portrait) -> Observation:
     return Observation(name="restored", value=bool(has) and not missing, n=len(before.items), detail=detail)
 
 
-def compared(before: Portrait, after: Portrait, later: Portrait, thrown: int) -> Iterator[Observation]:
+def compared(before: Portrait, after: Portrait, later: Portrait, *, thrown: int, deleted: str) -> Iterator[Observation]:
     """Contents, lifetimes and what is there again. What others changed on the source meanwhile cannot be compared.
 
     `thrown`: how many things the stores threw away for want of room meanwhile. Those are no loss of the copy.
+    `deleted`: the name of what was deleted before the copy began.
     """
     moved = _moved(before, later)
     left = {name: item for name, item in before.items.items() if name not in moved}
     yield from _contents(left, after, moved, thrown)
     yield _lifetimes(left, after)
-    yield _returned(before, after, later)
+    yield _returned(before, after, later, deleted)
 
 
 def _moved(before: Portrait, later: Portrait) -> list[str]:
@@ -97,10 +98,20 @@ def _end(item: Item) -> str:
     return "for ever" if item.expires_ms is None else f"until {item.expires_ms / 1000:.3f}"
 
 
-def _returned(before: Portrait, after: Portrait, later: Portrait) -> Observation:
-    again = sorted(after.items.keys() - before.items.keys() - later.items.keys())
+def _returned(before: Portrait, after: Portrait, later: Portrait, deleted: str) -> Observation:
+    """What the source had neither before nor afterwards. Others may have written it, and deleted it, in between.
+
+    Where it is known to have been deleted before, the copy is older than that, and so is everything else of it.
+    """
+    again = sorted(
+        name for name in after.items.keys() - before.items.keys() - later.items.keys()
+        if not _ended(after.items[name], later.read_at_ms)
+    )  # fmt: skip
+    known = not again or any(name.startswith(deleted) for name in again)
     detail = listed(again) or "nothing is there that was not there when the copy was made"
-    return Observation(name=BACK, subject="contents", value=len(again), unit="count", n=len(after.items), detail=detail)
+    detail = detail if known else f"in the source neither before nor after, perhaps in between: {detail}"
+    value = len(again) if known else None
+    return Observation(name=BACK, subject="contents", value=value, unit="count", n=len(after.items), detail=detail)
 
 
 def recall(before: Sequence[float], after: Sequence[float] | str) -> Iterator[Observation]:

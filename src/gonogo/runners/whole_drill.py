@@ -8,7 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from gonogo.runners.service import patience_seconds
 from gonogo.runners.store_report import listed
 from gonogo.runners.whole_documents import Documents, Fate, text_of
 from gonogo.spec.verification import DrillSpec
+from gonogo.stacks.agreement import Disagreement
 from gonogo.stacks.context import Context
 from gonogo.stacks.contract import Application, Question, application_of, questions_of
 from gonogo.stacks.interfaces import RestoredStore
@@ -52,6 +53,7 @@ class WholeDrill:
     yesterday: Copies | None = None
     fingerprint: Fingerprint | None = None  # at the moment
     portrait: Portrait | None = None
+    disagreements: dict[str, Disagreement | str] = field(default_factory=dict)  # of the sources, at the moment
     disturbed: str = ""  # what somebody wrote while the copies were made
     copies: Copies | None = None
     named_in_cache: int = 0  # entries of the old cache that name what is gone after the restore
@@ -133,6 +135,7 @@ def _look(drill: WholeDrill) -> None:
     if drill.fingerprint is None or drill.portrait is None:
         drill.documents.mark_moment()
         drill.fingerprint, drill.portrait = fingerprint, portrait
+        drill.disagreements = whole_report.disagreements(drill, drill.parts.database, drill.parts.vectors)
         return
     changed = [str(one) for one in compare(drill.fingerprint, fingerprint)]
     changed += sorted(

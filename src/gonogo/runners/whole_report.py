@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from gonogo.core.errors import GonogoError, NotMeasurable
 from gonogo.core.observation import Mark, Observation, Span, Timeline
@@ -14,7 +14,7 @@ from gonogo.runners import store_report
 from gonogo.runners.baseline import fingerprint_of
 from gonogo.runners.store_report import listed
 from gonogo.runners.whole_documents import Document, Fate, look_for
-from gonogo.stacks.agreement import disagreement, rows_of
+from gonogo.stacks.agreement import Disagreement, disagreement, rows_of
 from gonogo.stacks.chroma import Chroma
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gonogo.spec.stack import CollectionSpec
     from gonogo.stacks.chroma import VectorStore
     from gonogo.stacks.contract import Application
+    from gonogo.stacks.interfaces import FileStore, PostgresServer
 
 DIFFER = "stores_differ"
 MISSING, BACK, STALE = "documents_missing", "resurrected_documents", "stale_cache_entries"
@@ -83,30 +84,55 @@ def unknown_documents(reason: str) -> Iterator[Observation]:
 
 def reconciled(drill: WholeDrill, restored: Restored) -> Iterator[Observation]:
     """Rows beside vectors, and what the cache still says."""
-    for key, spec in drill.context.stack.spec.data.collections.items():
-        table = drill.context.facts.tables.get(spec.table)
-        if spec.service == drill.parts.vectors.name and table is not None:
-            yield from _rows_and_vectors(restored, key, spec, table)
+    for key, after in disagreements(drill, restored.database, restored.vectors).items():
+        seen = _rows_and_vectors(key, drill.disagreements.get(key), after)
+        texts = drill.context.stack.spec.data.collections[key].text
+        yield from (one if texts or one.name != TEXTS else _no_texts(one) for one in seen)
     yield _stale(drill, restored)
 
 
-def _rows_and_vectors(restored: Restored, key: str, spec: CollectionSpec, table: TableFacts) -> Iterator[Observation]:
-    server: VectorStore = restored.vectors  # type: ignore[assignment]  # a Chroma, as the source is
-    names = (NO_VECTORS, NO_ROWS, *([TEXTS] if spec.text else []))
-    try:
-        rows = rows_of(restored.database.dsn(), table, spec)
-        with Chroma(server.url, server.place) as chroma:
-            there = {one.name: one for one in chroma.collections()}
-            found = there.get(spec.collection or key)
-            vectors = {one.id: one.text for one in chroma.records(found)} if found else {}
-    except NotMeasurable as error:
-        for name in names:
-            yield Observation(name=name, subject=key, value=None, unit="count", detail=str(error))
-        return
-    seen = disagreement(rows, vectors, rows, texts=spec.text is not None)
-    for name, ids in zip(names, (seen.missing, seen.orphans, seen.differing), strict=False):
-        detail = f"of {seen.compared}: {listed(sorted(ids)) or 'none'}"
-        yield Observation(name=name, subject=key, value=len(ids), unit="count", n=seen.compared, detail=detail)
+def _no_texts(seen: Observation) -> Observation:
+    detail = "the stack file names no column whose text the collection holds"
+    return replace(seen, value=None, n=None, not_applicable=True, detail=detail)
+
+
+def disagreements(drill: WholeDrill, database: PostgresServer, vectors: FileStore) -> dict[str, Disagreement | str]:
+    """Rows beside vectors by collection, on the sources or on what was restored; or why that is not known."""
+    found: dict[str, Disagreement | str] = {}
+    for key, spec in drill.context.stack.spec.data.collections.items():
+        table = drill.context.facts.tables.get(spec.table)
+        if spec.service == drill.parts.vectors.name and table is not None:
+            try:
+                found[key] = _disagreement(database, vectors, key, spec, table)
+            except NotMeasurable as error:
+                found[key] = str(error)
+    return found
+
+
+def _disagreement(
+    database: PostgresServer, store: FileStore, key: str, spec: CollectionSpec, table: TableFacts
+) -> Disagreement:
+    server = cast("VectorStore", store)
+    rows = rows_of(database.dsn(), table, spec)
+    with Chroma(server.url, server.place) as chroma:
+        there = {one.name: one for one in chroma.collections()}
+        found = there.get(spec.collection or key)
+        vectors = {one.id: one.text for one in chroma.records(found)} if found else {}
+    return disagreement(rows, vectors, rows, texts=spec.text is not None)
+
+
+def _rows_and_vectors(key: str, before: Disagreement | str | None, after: Disagreement | str) -> Iterator[Observation]:
+    """What the restore brought apart: what did not agree at the source either is for a check to say."""
+    for name, part in ((NO_VECTORS, "missing"), (NO_ROWS, "orphans"), (TEXTS, "differing")):
+        if isinstance(after, str) or not isinstance(before, Disagreement):
+            why = after if isinstance(after, str) else f"not even at the source: {before}"
+            yield Observation(name=name, subject=key, value=None, unit="count", detail=why)
+            continue
+        already: set[str] = getattr(before, part)
+        ids = getattr(after, part) - already
+        detail = f"of {after.compared}: {listed(sorted(ids)) or 'none'}"
+        detail += f"; {len(already)} at the source already" if already else ""
+        yield Observation(name=name, subject=key, value=len(ids), unit="count", n=after.compared, detail=detail)
 
 
 def _stale(drill: WholeDrill, restored: Restored) -> Observation:

@@ -23,7 +23,8 @@ def portrait(items: dict[str, Item], at_ms: int = 1000, thrown_away: int = 0) ->
 
 def seen(after: dict[str, Item], later: dict[str, Item] | None = None, thrown: int = 0) -> dict[str, Observation]:
     before = portrait(BEFORE, at_ms=100)
-    found = compared(before, portrait(after), portrait(BEFORE if later is None else later), thrown)
+    last = portrait(BEFORE if later is None else later)
+    found = compared(before, portrait(after), last, thrown=thrown, deleted="0/erased")
     return {f"{one.name} {one.subject}".strip(): one for one in found}
 
 
@@ -52,13 +53,17 @@ def test_what_others_changed_meanwhile_is_named_and_left_out() -> None:
 
 def test_what_was_never_there_before_is_back_and_what_was_thrown_away_is_not_known() -> None:
     assert seen({**BEFORE, "0/erased": STAYS})["resurrected contents"].value == 1
+    assert seen({**BEFORE, "0/of somebody": STAYS})["resurrected contents"].value is None
+    assert seen({**BEFORE, "0/short": ENDS})["resurrected contents"].value == 0
     assert seen({"0/stays": STAYS, "0/ends": ENDS}, thrown=3)["contents_differ"].value is None
     assert seen(BEFORE, thrown=3)["contents_differ"].value == 0
 
 
 def test_values_of_an_unknown_kind_make_the_comparison_unknown() -> None:
     odd = {**BEFORE, "0/odd": Item(kind="ReJSON-RL", digest=None)}
-    found = {one.subject: one for one in compared(portrait(odd, 100), portrait(odd), portrait(odd), 0)}
+    found = {
+        one.subject: one for one in compared(portrait(odd, 100), portrait(odd), portrait(odd), thrown=0, deleted="-")
+    }
     assert found["not compared"].value is None
     assert not found["not compared"].not_applicable
 

@@ -6,7 +6,7 @@ One file each, defining `METHOD`. The runner does the rest: planting, ledger, di
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -89,6 +89,7 @@ class StoreReader(Protocol):
     """How one kind of store is read and written by a drill."""
 
     rate_per_second: float  # of the ledger
+    deleted: str  # the name in a portrait of what was planted and deleted before the copy began
 
     def planted(self, context: Context, store: FileStore) -> AbstractContextManager[Callable[[], None]]:
         """Plant things of every kind that the store knows, beside what it holds; on leaving, they are gone again.
@@ -153,5 +154,9 @@ STORE_METHODS: Registry[StoreMethod] = Registry(
 
 
 def size_of(path: Path) -> int:
-    """The bytes in the files of a folder."""
-    return sum(one.stat().st_size for one in path.rglob("*") if one.is_file())
+    """The bytes in the files of a folder, as far as they stay there."""
+    total = 0
+    for one in path.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += one.stat().st_size if one.is_file() else 0
+    return total

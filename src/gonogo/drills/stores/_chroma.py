@@ -91,6 +91,7 @@ class ChromaReader:
     """Implements StoreReader and Searched."""
 
     rate_per_second = RATE_PER_SECOND
+    deleted = f"{PLANTED}/{DELETED}"
 
     @contextmanager
     def planted(self, context: Context, store: FileStore) -> Iterator[Callable[[], None]]:  # noqa: ARG002 - a protocol

@@ -55,6 +55,7 @@ class RedisReader:
     """Implements StoreReader."""
 
     rate_per_second = RATE_PER_SECOND
+    deleted = f"0/{DELETED.decode()}"
 
     @contextmanager
     def planted(self, context: Context, store: FileStore) -> Iterator[Callable[[], None]]:  # noqa: ARG002 - a protocol
