@@ -63,7 +63,6 @@ SUPERUSED = _where("the server logs every statement as JSON, or may be told to")
 DISPOSABLE = _where("the file says disposable: true and the command --allow-destructive")
 NOT_OURS = _no("gonogo did not start it")
 SOURCE = _where("source: of the application can be read here")
-NO_COPIES = _no("no second store is started from copied files in a container yet")
 LOCUST = _where("gonogo[load] is installed")
 
 # capability → (a runtime that starts the stack, external). Where the two of the first differ, DIFFERENT says so.
@@ -95,8 +94,8 @@ DIFFERENT: Mapping[tuple[Capability, str], Support] = {
     (Capability.PHYSICAL_RESTORE, "docker"): _where(
         "the server lets its files be copied, as that of a Compose project may not"
     ),
-    (Capability.SCRATCH_REDIS, "docker"): NO_COPIES,
-    (Capability.SCRATCH_CHROMA, "docker"): NO_COPIES,
+    (Capability.SCRATCH_REDIS, "docker"): _where("the stack runs a Redis, not as part of a Compose project"),
+    (Capability.SCRATCH_CHROMA, "docker"): _where("the stack runs a Chroma, not as part of a Compose project"),
     (Capability.LIMIT_DISK, "docker"): _where("the service has a tmpfs of a size for its data"),
 }
 

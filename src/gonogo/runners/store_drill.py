@@ -20,7 +20,7 @@ from gonogo.core.errors import HarnessError, NotMeasurable, StackError, StackTim
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed
-from gonogo.drills.stores import OF_ANOTHER_DAY, STORE_METHODS, Portrait, Searched, StoreArtefact, StoreMethod, size_of
+from gonogo.drills.stores import OF_ANOTHER_DAY, STORE_METHODS, Portrait, Searched, StoreArtefact, StoreMethod
 from gonogo.runners import drill_report, store_report
 from gonogo.runners.phases import PhaseClock
 from gonogo.runners.store_ledger import StoreLedger
@@ -35,7 +35,7 @@ POLL_SECONDS = 0.01
 WRITES_BEFORE = 20  # acknowledged before the copy begins: with fewer nothing can be said of it
 WRITES_AFTER = 5
 WRITES_SECONDS = 30.0
-SPACE_FACTOR = 3  # the copy, the restored store, and what that writes
+SPACE_FACTOR = 3  # the restored store, on its way and in its place, and what it writes
 SPACE_BYTES = 64 * 2**20
 
 
@@ -68,7 +68,6 @@ def run_store_drill(
     method = STORE_METHODS.load(spec.method)
     parameters = method.parameters.model_validate({**spec.with_, **(changes or {})})
     source = method.service(context, parameters)
-    _check_disk_space(context, source)
     with ExitStack() as cleanup:
         folder = Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="drill-", dir=context.stack.scratch)))
         method.reader.forget(source)  # of a drill that was killed
@@ -95,16 +94,6 @@ def run_store_drill(
     context.draw(store_report.timeline(drill))
 
 
-def _check_disk_space(context: Context, source: FileStore) -> None:
-    """Raise NotMeasurable where the copy and the restored store may not fit."""
-    needed = size_of(source.data) * SPACE_FACTOR + SPACE_BYTES
-    free = shutil.disk_usage(context.stack.scratch).free
-    if free < needed:
-        raise NotMeasurable(
-            f"the drill may need {format_bytes(needed)} below {context.stack.scratch}, {format_bytes(free)} are free"
-        )
-
-
 def keep_portrait(context: Context, name: str, portrait: Portrait) -> None:
     """Keep what was compared as evidence: names, kinds, digests and ends, no values."""
     items = {key: [one.kind, one.digest, one.expires_ms] for key, one in sorted(portrait.items.items())}
@@ -118,6 +107,7 @@ def _back_up(drill: StoreDrill, folder: Path, artefact_defect: str | None) -> No
     context.progress("copying the store's files")
     try:
         drill.artefact = drill.method.backup(context, drill.parameters, drill.source, folder / "copy")
+        _see_that_it_fits(context, drill.artefact)
         if artefact_defect is not None:
             drill.artefact = _broken(drill, drill.artefact, artefact_defect)
     except RestoreFailed as error:
@@ -126,6 +116,16 @@ def _back_up(drill: StoreDrill, folder: Path, artefact_defect: str | None) -> No
     ledger.stop()
     drill.clock = PhaseClock("provision")
     drill.disaster_at = drill.clock.started
+
+
+def _see_that_it_fits(context: Context, artefact: StoreArtefact) -> None:
+    """Raise NotMeasurable where the restored store may not fit beside the copy."""
+    needed = artefact.size_bytes * SPACE_FACTOR + SPACE_BYTES
+    free = shutil.disk_usage(context.stack.scratch).free
+    if free < needed:
+        raise NotMeasurable(
+            f"the drill may need {format_bytes(needed)} below {context.stack.scratch}, {format_bytes(free)} are free"
+        )
 
 
 def _broken(drill: StoreDrill, artefact: StoreArtefact, name: str) -> StoreArtefact:
@@ -188,7 +188,7 @@ def _fill(drill: StoreDrill, artefact: StoreArtefact, data: Path) -> None:
 
 def refuse_source(source: FileStore, target: FileStore) -> None:
     """Raise HarnessError where what was started is the source, or lies in its folder: it must stay as it is."""
-    ours, theirs = target.data.resolve(), source.data.resolve()
+    ours, theirs = Path(target.home), Path(source.home)
     if target.references == source.references or ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
         raise HarnessError(f"the restore's target {target.name} is the source itself")
 

@@ -14,7 +14,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import GonogoError, MissingCapability
 from gonogo.core.outcome import Capability
 from gonogo.pg.sessions import session
-from gonogo.stacks.interfaces import HttpService, PostgresServer, limited_disk
+from gonogo.stacks.interfaces import FileStore, HttpService, PostgresServer, limited_disk
 from gonogo.stacks.running import RunningStack, first_missing
 from gonogo.stacks.sqlserver import SqlServer
 
@@ -82,10 +82,11 @@ def _no_limited_disk(server: PostgresServer | str) -> str | None:
 
 
 def _no_scratch_store(stack: RunningStack, kind: str) -> str | None:
-    if not any(service.kind == kind for service in stack.services.values()):
+    found = [service for service in stack.services.values() if service.kind == kind]
+    if not found:
         return f"the stack runs no {kind} service"
-    if not stack.starts_stores:
-        return f"the {stack.runtime} runtime starts no second {kind} from copied files; the embedded runtime does"
+    if not stack.starts_stores or not any(isinstance(one, FileStore) for one in found):
+        return f"no second {kind} can be started from copied files here: that takes one which gonogo starts itself"
     return None
 
 

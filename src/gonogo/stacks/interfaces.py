@@ -141,8 +141,19 @@ class WalSending(Protocol):
 class FileStore(Service, Protocol):
     """A store beside the database, such as a cache, whose files can be copied and started from again."""
 
-    data: Path  # the folder that holds everything it keeps
-    references: Mapping[str, str]  # what `${service.…}` gives for it
+    @property
+    def home(self) -> str:
+        """Where its data lie, as its runtime names it: a folder, a volume."""
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """What `${service.…}` gives for it to the stack's other services."""
+
+    def copy_out(self, relative: str, target: Path, deadline: Deadline) -> None:
+        """Copy a file or folder below its data folder (`.`: all of it) to a path of this host that is not there yet.
+
+        It is for whoever calls to see that nothing changes there meanwhile. Raises StackError.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

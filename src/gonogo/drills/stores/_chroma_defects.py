@@ -144,7 +144,7 @@ def _opened(context: Context, artefact: StoreArtefact, parameters: Any) -> Itera
             yield server
         with stopped(context, copy):
             shutil.rmtree(_folder(artefact))
-            shutil.copytree(copy.data, _folder(artefact))
+            copy.copy_out(".", _folder(artefact), context.deadline)
 
 
 DEFECTS: dict[str, Defect] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -152,7 +151,8 @@ def _written_again(
         with Redis(copy.port) as redis:  # type: ignore[attr-defined]  # it is a Redis as the source is
             redis.command(*command)
             redis.command("SAVE")
-        shutil.copyfile(copy.data / _snapshot(artefact).name, _snapshot(artefact))
+        _snapshot(artefact).unlink()
+        copy.copy_out(_snapshot(artefact).name, _snapshot(artefact), context.deadline)
     return artefact
 
 

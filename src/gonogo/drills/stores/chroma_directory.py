@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from gonogo.core.errors import StackError
 from gonogo.core.outcome import Capability
 from gonogo.drills import RestoreFailed
 from gonogo.drills.stores import StoreArtefact, size_of
@@ -52,13 +53,13 @@ class ChromaDirectory:
         folder.mkdir(parents=True, exist_ok=True)
         with stopped(context, source):
             try:
-                if parameters.format == "tar":
-                    with tarfile.open(folder / ARCHIVE, "w:gz", compresslevel=1) as archive:
-                        archive.add(source.data, FOLDER)
-                else:
-                    shutil.copytree(source.data, folder / FOLDER)
-            except OSError as error:
+                source.copy_out(".", folder / FOLDER, context.deadline)
+            except StackError as error:
                 raise RestoreFailed(f"the folder cannot be copied: {error}") from error
+        if parameters.format == "tar":
+            with tarfile.open(folder / ARCHIVE, "w:gz", compresslevel=1) as archive:
+                archive.add(folder / FOLDER, FOLDER)
+            shutil.rmtree(folder / FOLDER)
         seconds = time.monotonic() - began
         return StoreArtefact(path=folder, size_bytes=size_of(folder), seconds=seconds, covers_until=covers_until)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gonogo.core.errors import NotMeasurable
+from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.core.outcome import Capability
 from gonogo.drills import RestoreFailed
 from gonogo.drills.stores import StoreArtefact, size_of
@@ -59,10 +59,10 @@ class RedisAof:
                 lambda: redis.info("persistence").get("aof_buffer_length") == "0",
                 every_seconds=POLL_SECONDS, what="the log takes what was acknowledged",
             )  # fmt: skip
-            log = Path(redis.setting("dir") or "") / (redis.setting("appenddirname") or FOLDER)
+            log = redis.setting("appenddirname") or FOLDER
             try:
-                shutil.copytree(log, folder / FOLDER)
-            except OSError as error:
+                source.copy_out(log, folder / FOLDER, context.deadline)
+            except StackError as error:
                 raise RestoreFailed(f"the log cannot be copied: {error}") from error
         seconds = time.monotonic() - began
         return StoreArtefact(path=folder, size_bytes=size_of(folder), seconds=seconds, covers_until=covers_until)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gonogo.core.errors import StackError
 from gonogo.core.outcome import Capability
 from gonogo.drills import RestoreFailed
 from gonogo.drills.stores import StoreArtefact, size_of
@@ -48,11 +49,10 @@ class RedisRdb:
         began = covers_until = time.monotonic()
         with Redis(source.port) as redis:
             covers_until = _saved(context, redis)
-            file = Path(redis.setting("dir") or "") / (redis.setting("dbfilename") or SNAPSHOT)
-        folder.mkdir(parents=True, exist_ok=True)
+            file = redis.setting("dbfilename") or SNAPSHOT
         try:
-            shutil.copyfile(file, folder / SNAPSHOT)
-        except OSError as error:
+            source.copy_out(file, folder / SNAPSHOT, context.deadline)
+        except StackError as error:
             raise RestoreFailed(f"the snapshot cannot be copied: {error}") from error
         seconds = time.monotonic() - began
         return StoreArtefact(path=folder, size_bytes=size_of(folder), seconds=seconds, covers_until=covers_until)

@@ -12,9 +12,17 @@ from gonogo.stacks.docker.build import run_once
 from gonogo.stacks.docker.restored import fill
 from gonogo.stacks.docker.server import DockerPostgres
 from gonogo.stacks.docker.site import DockerSite
-from gonogo.stacks.interfaces import HttpService, PostgresServer, RestoredStore, ScratchRequest, StackRequest
-from gonogo.stacks.running import RunningStack, refuse_stores
-from gonogo.stacks.services import Declared
+from gonogo.stacks.interfaces import (
+    FileStore,
+    HttpService,
+    PostgresServer,
+    RestoredStore,
+    ScratchRequest,
+    StackRequest,
+    StoreRequest,
+)
+from gonogo.stacks.running import RunningStack
+from gonogo.stacks.services import Declared, RestoringInContainers
 from gonogo.stacks.services.http import container_service
 from gonogo.stacks.services.postgres import create_database, references_inside
 from gonogo.stacks.sqlserver import Group, prove_fresh
@@ -25,6 +33,7 @@ class DockerStack(RunningStack):
     """Implements Stack. Its references are as this host sees them; services are told what containers see."""
 
     no_physical_restore = None
+    starts_stores = True
 
     def __init__(
         self,
@@ -72,17 +81,32 @@ class DockerStack(RunningStack):
             server.discard()
 
     @contextmanager
+    def scratch_store(self, request: StoreRequest, deadline: Deadline) -> Iterator[FileStore]:
+        """A server of the store's image in a container and a volume of its own, which `fill` fills before it starts."""
+        declared = self._declared.get(request.service)
+        if declared is None or not isinstance(declared.kind, RestoringInContainers):
+            raise MissingCapability(f"the stack has no store {request.service!r} that starts from restored files")
+        site = replace(self._site, deadline=deadline)
+        name = self._fresh_name(f"{request.service}-restored")
+        store = declared.kind.restored_in_container(declared, site, request, name)
+        try:
+            yield store
+        finally:
+            store.close()
+
+    @contextmanager
     def scratch_application(
         self, database: PostgresServer, deadline: Deadline, *, stores: Sequence[RestoredStore] = ()
     ) -> Iterator[HttpService]:
         """The contract's service once more, with every reference to the data service leading to `database`."""
-        refuse_stores(self.runtime, stores)
         if not isinstance(database, DockerPostgres):
             raise StackError("a scratch application needs a database of the docker runtime")
         declared = self._declared.get(self.spec.contract.service)
         if declared is None or declared.name not in self.services:
             raise MissingCapability(f"the stack has no HTTP service {self.spec.contract.service!r}")
         references = self._site.references.replaced(self.spec.data.service, references_inside([database]))
+        for one in stores:
+            references = references.replaced(one.service, one.store.references)
         site = replace(self._site, references=references, deadline=deadline)
         service = container_service(declared, site, name=self._fresh_name(f"{declared.name}-scratch"))
         try:

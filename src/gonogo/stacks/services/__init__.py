@@ -96,13 +96,23 @@ class KeepingKind(ServiceKind, Protocol):
 class RestoringKind(ServiceKind, Protocol):
     """Can be started from restored files as local processes, beside the service itself."""
 
-    def restored(self, declared: Declared, site: Site, request: StoreRequest) -> LocalStore:
+    def restored(self, declared: Declared, site: Site, request: StoreRequest) -> ScratchStore:
         """Start it in `site.scratch`, a folder of its own. Raises StackError, StackTimedOut."""
 
 
 @runtime_checkable
-class LocalStore(FileStore, Protocol):
-    """A store of local processes."""
+class RestoringInContainers(ServiceKind, Protocol):
+    """Can be started from restored files in a container, beside the service itself."""
+
+    def restored_in_container(
+        self, declared: Declared, site: DockerSite, request: StoreRequest, name: str
+    ) -> ScratchStore:
+        """Start it under a name of its own. Raises StackError, StackTimedOut."""
+
+
+@runtime_checkable
+class ScratchStore(FileStore, Protocol):
+    """A store that was started beside the one of the stack."""
 
     def close(self) -> None:
         """End it. Safe to call twice."""

@@ -26,6 +26,7 @@ from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
 from gonogo.stacks.docker.storage import make_volume, remove_volume
+from gonogo.stacks.docker.stores import copy_out, filled
 from gonogo.stacks.docker.volumes import Copy, copy_volume
 from gonogo.stacks.docker.web import DockerHttp, Life
 from gonogo.stacks.external.hooks import Hooks
@@ -35,6 +36,7 @@ from gonogo.stacks.interfaces import LOADING, StoreRequest
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.local.cluster import copy_data
 from gonogo.stacks.local.disk import Disk, limited_folder
+from gonogo.stacks.local.files import copy_path
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.web import HOST, LocalHttp, Program
 from gonogo.stacks.services import Declared
@@ -93,6 +95,15 @@ class LocalChroma(LocalHttp):
         """What `${vectors.…}` gives."""
         return references_of(self.url)
 
+    @property
+    def home(self) -> str:
+        """The folder of its data."""
+        return str(self.data)
+
+    def copy_out(self, relative: str, target: Path, deadline: Deadline) -> None:  # noqa: ARG002 - a protocol
+        """Copy what lies below that folder."""
+        copy_path(self.data / relative, target)
+
     def keep(self, deadline: Deadline) -> Path:
         """Stop it; returns the folder of its data."""
         self.stop(min(STOP_SECONDS, deadline.remaining_seconds))
@@ -105,7 +116,7 @@ class LocalChroma(LocalHttp):
 
 
 class DockerChroma(DockerHttp):
-    """Implements VectorStore; its data lie in a volume."""
+    """Implements VectorStore and FileStore; its data lie in a volume."""
 
     def __init__(self, declared: Declared, image: Image, site: DockerSite) -> None:
         self.place = place_of(declared.parameters, site.references.resolve)
@@ -119,6 +130,20 @@ class DockerChroma(DockerHttp):
         )  # fmt: skip
         life = Life(ready=HEARTBEAT, start_seconds=START_SECONDS, stop_grace_seconds=STOP_SECONDS)
         super().__init__(name=declared.name, kind=KIND, site=site, definition=definition, life=life)
+
+    @property
+    def home(self) -> str:
+        """The volume."""
+        return self.volume
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """What `${vectors.…}` gives to other containers."""
+        return references_of(self.inside["url"])
+
+    def copy_out(self, relative: str, target: Path, deadline: Deadline) -> None:
+        """Copy what lies in its volume."""
+        copy_out(replace(self._site_of_volume, deadline=deadline), self.image, self.volume, relative, target)
 
     def keep(self, deadline: Deadline) -> None:
         """Stop it: its volume holds all of its data then."""
@@ -205,6 +230,20 @@ class ChromaKind:
             service=service, close=service.close, image=image.evidence,
             references=references_of(service.inside["url"]), outside=references_of(service.url),
         )  # fmt: skip
+
+    def restored_in_container(
+        self, declared: Declared, site: DockerSite, request: StoreRequest, name: str
+    ) -> DockerChroma:
+        """Start one from restored files, in a container. Implements RestoringInContainers."""
+        image = site.images.find(declared.parameters.image, site.deadline, declared.parameters.container.pull)
+        service = DockerChroma(replace(declared, name=name), image, site)
+        try:
+            filled(site, image, service.volume, request)
+            service.start(site.deadline)
+        except BaseException:
+            service.close()
+            raise
+        return service
 
     def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:  # noqa: ARG002 - a protocol
         """Its port; a data folder of the user's is not for us."""

@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import Field, field_validator
@@ -20,7 +21,10 @@ from gonogo.stacks.docker.container import UNLIMITED, ContainerSpec
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.service import InOwnContainer
 from gonogo.stacks.docker.site import DockerSite
+from gonogo.stacks.docker.storage import make_volume, remove_volume
+from gonogo.stacks.docker.stores import copy_out, filled
 from gonogo.stacks.interfaces import LOADING, KillProof, StoreRequest
+from gonogo.stacks.local.files import copy_path
 from gonogo.stacks.local.processes import kill_tree
 from gonogo.stacks.local.site import Child, Site
 from gonogo.stacks.local.tools import end_of
@@ -73,6 +77,15 @@ class LocalRedis:
         """What `${cache.…}` gives."""
         return {"url": f"redis://{HOST}:{self.port}/0", "host": HOST, "port": str(self.port)}
 
+    @property
+    def home(self) -> str:
+        """The folder of its data."""
+        return str(self.data)
+
+    def copy_out(self, relative: str, target: Path, deadline: Deadline) -> None:  # noqa: ARG002 - a protocol
+        """Copy what lies below that folder."""
+        copy_path(self.data / relative, target)
+
     def is_running(self) -> bool:
         """Whether its process lives."""
         return self._child is not None and self._child.running()
@@ -115,19 +128,37 @@ class LocalRedis:
 
 
 class DockerRedis(InOwnContainer):
-    """Implements Service."""
+    """Implements RedisServer; its data lie in a volume."""
 
     kind = "redis"
 
-    def __init__(self, declared: Declared, image: Image, site: DockerSite) -> None:
+    def __init__(self, declared: Declared, image: Image, site: DockerSite, settings: Mapping[str, str]) -> None:
         self.name = name = declared.name
-        options = options_of({**NOTHING_KEPT, **declared.parameters.settings})
+        self.home = make_volume(site, name)
+        self._image = image
+        self._site = site
+        options = ["--dir", DATA, *options_of({**NOTHING_KEPT, **settings})]
         definition = Definition(
             service=name, image=image.id, command=["redis-server", *options], port=PORT,
-            alias=name, container=declared.parameters.container, folder=declared.folder,
+            alias=name, mounts={self.home: (DATA, "rw")}, container=declared.parameters.container,
+            folder=declared.folder,
         )  # fmt: skip
         super().__init__(Box(site, definition))
         self.port = self._box.port
+
+    @property
+    def references(self) -> Mapping[str, str]:
+        """What `${cache.…}` gives to other containers."""
+        return {"url": f"redis://{self.name}:{PORT}/0", "host": self.name, "port": str(PORT)}
+
+    def copy_out(self, relative: str, target: Path, deadline: Deadline) -> None:
+        """Copy what lies in its volume."""
+        copy_out(replace(self._site, deadline=deadline), self._image, self.home, relative, target)
+
+    def close(self) -> None:
+        """End it and remove it with its data. Safe to call twice."""
+        super().close()
+        remove_volume(self._site, self.home)
 
     def start(self, deadline: Deadline) -> None:
         """Start it; returns when it answers PING."""
@@ -136,7 +167,7 @@ class DockerRedis(InOwnContainer):
         try:
             deadline.within(START_SECONDS).poll(self._answers, every_seconds=POLL_SECONDS, what=f"{self.name} answers")
         except DeadlineExceeded:
-            raise StackError(f"{self.name} did not start\n{self.log_tail(10)}") from None
+            raise StackTimedOut(f"{self.name} did not start\n{self.log_tail(10)}") from None
         self._box.await_healthy(deadline)
 
     def _answers(self) -> bool:
@@ -192,13 +223,31 @@ class RedisKind:
     def docker(self, declared: Declared, site: DockerSite) -> Started:
         """Start a container of the image."""
         image = site.images.find(declared.parameters.image, site.deadline, declared.parameters.container.pull)
-        server = DockerRedis(declared, image, site)
-        server.start(site.deadline)
-        references = {"url": f"redis://{declared.name}:{PORT}/0", "host": declared.name, "port": str(PORT)}
+        server = DockerRedis(declared, image, site, declared.parameters.settings)
+        try:
+            server.start(site.deadline)
+        except BaseException:
+            server.close()
+            raise
         return Started(
-            service=server, close=server.close, references=references, image=image.evidence,
+            service=server, close=server.close, references=server.references, image=image.evidence,
             outside={"url": f"redis://{HOST}:{server.port}/0", "host": HOST, "port": str(server.port)},
         )  # fmt: skip
+
+    def restored_in_container(
+        self, declared: Declared, site: DockerSite, request: StoreRequest, name: str
+    ) -> DockerRedis:
+        """Start one from restored files, in a container. Implements RestoringInContainers."""
+        image = site.images.find(declared.parameters.image, site.deadline, declared.parameters.container.pull)
+        settings = {**declared.parameters.settings, **request.settings}
+        server = DockerRedis(replace(declared, name=name), image, site, settings)
+        try:
+            filled(site, image, server.home, request)
+            server.start(site.deadline)
+        except BaseException:
+            server.close()
+            raise
+        return server
 
     def reached(self, declared: Declared, written: Written, site: DockerSite) -> Reached:  # noqa: ARG002 - a protocol
         """Its port."""
