@@ -173,3 +173,19 @@ def _workers_planned(server: PostgresServer) -> int:
         ).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def test_what_the_server_counts_in_its_own_options_is_no_difference(connection: Connection) -> None:
+    connection.execute("ALTER TABLE notes ALTER tenant SET (n_distinct = 5)")
+    before = take_fingerprint(connection)
+    connection.execute("SET allow_system_table_mods = on")
+    connection.execute(
+        "UPDATE pg_attribute SET attoptions = coalesce(attoptions, '{}') || '{pg_attver=23134768}'"
+        " WHERE attrelid = 'notes'::regclass AND attnum > 0"
+    )
+    assert compare(before, take_fingerprint(connection)) == ()
+    connection.execute(
+        "UPDATE pg_attribute SET attoptions = '{pg_attver=7,n_distinct=6}'"
+        " WHERE attrelid = 'notes'::regclass AND attname = 'tenant'"
+    )
+    assert [one.subject for one in compare(before, take_fingerprint(connection))] == ["column notes.tenant"]

@@ -84,7 +84,9 @@ SELECT 'column' AS kind, a.attrelid::regclass::text || '.' || a.attname AS name,
                   WHERE l.oid = a.attcollation AND a.attcollation <> t.typcollation),
                  CASE WHEN a.attstorage <> t.typstorage THEN 'storage ' || a.attstorage::text END,
                  'compression ' || nullif(to_jsonb(a) ->> 'attcompression', ''),
-                 'statistics ' || nullif(a.attstattarget::text, '-1'), array_to_string(a.attoptions, ', ')) AS definition
+                 'statistics ' || nullif(a.attstattarget::text, '-1'),
+                 -- pg_attver is the server's own counter: no dump carries it
+                 (SELECT string_agg(o, ', ') FROM unnest(a.attoptions) o WHERE o NOT LIKE 'pg\_attver=%%')) AS definition
 FROM pg_attribute a
 JOIN relations c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
 JOIN pg_type t ON t.oid = a.atttypid
