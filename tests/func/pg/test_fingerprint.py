@@ -188,4 +188,4 @@ def test_what_the_server_counts_in_its_own_options_is_no_difference(connection: 
         "UPDATE pg_attribute SET attoptions = '{pg_attver=7,n_distinct=6}'"
         " WHERE attrelid = 'notes'::regclass AND attname = 'tenant'"
     )
-    assert [one.subject for one in compare(before, take_fingerprint(connection))] == ["column notes.tenant"]
+    assert [one.subject for one in compare(before, take_fingerprint(connection))] == ["column public.notes.tenant"]
