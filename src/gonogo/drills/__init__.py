@@ -6,6 +6,7 @@ The runner does the rest: fingerprints, ledger, disaster, verification, phases, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -43,6 +44,7 @@ def _nothing() -> None:
 class Artefact:
     """A finished backup. `covers_until` (monotonic seconds): what was acknowledged by then is in it.
 
+    What follows the source until the disaster is never finished: `behind_seconds` says how far it may be behind then.
     What goes on collecting after the backup (WAL) ends with `stop()`, which may be called twice.
     """
 
@@ -53,6 +55,7 @@ class Artefact:
     stop: Callable[[], None] = _nothing
     receiver: str = ""  # who receives the WAL, as pg_stat_replication names it
     target: Target | None = None
+    behind_seconds: float | None = None
 
 
 @runtime_checkable
@@ -115,6 +118,19 @@ class Aiming(Protocol):
 
     def aim(self, context: Context, parameters: Any, source: PostgresServer, artefact: Artefact) -> Artefact:
         """Choose the moment now: the artefact with its target."""
+
+
+@runtime_checkable
+class Standing(Protocol):
+    """An extra ability: what takes over runs before the disaster already, and follows the source until then.
+
+    `restore` is then given what stands, and makes it the primary.
+    """
+
+    def standing(
+        self, context: Context, parameters: Any, source: PostgresServer, artefact: Artefact
+    ) -> AbstractContextManager[tuple[PostgresServer, Artefact]]:
+        """Start it from the artefact; it is up and follows, and gone on leaving. Raises RestoreFailed."""
 
 
 METHODS: Registry[DrillMethod] = Registry(

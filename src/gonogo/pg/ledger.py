@@ -114,6 +114,10 @@ class Ledger:
             if self._note is not None:
                 self._note.dropped()
 
+    def end(self) -> None:
+        """Tell the writers to end, and do not wait: each ends with the write that it is at. `stop` waits for them."""
+        self.stopping.set()
+
     def stop(self) -> None:
         """End the writers and wait for them. Idempotent. Raises HarnessError."""
         self.stopping.set()

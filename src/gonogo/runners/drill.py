@@ -19,7 +19,7 @@ import psycopg
 from gonogo.core.errors import HarnessError, NotMeasurable, StackError, StackTimedOut
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
-from gonogo.drills import METHODS, Aiming, Artefact, Deferring, DrillMethod, Physical, RestoreFailed
+from gonogo.drills import METHODS, Aiming, Artefact, Deferring, DrillMethod, Physical, RestoreFailed, Standing
 from gonogo.pg.ledger import Ledger
 from gonogo.pg.sessions import session
 from gonogo.runners import drill_report, restored
@@ -46,7 +46,9 @@ class Drill:
     source: PostgresServer
     baseline: Baseline
     ledger: Ledger
+    standing: ExitStack  # holds what stands by until it has been looked at
     artefact: Artefact | None = None
+    standby: PostgresServer | None = None  # of a method that has one before the disaster
     disaster_at: float = 0.0
     clock: PhaseClock | None = None
     failure: str = ""  # why the restore failed
@@ -70,10 +72,12 @@ def run_drill(
     with (
         tempfile.TemporaryDirectory(prefix="drill-", dir=context.stack.scratch) as folder,
         Ledger(lambda: source.dsn(Role.ADMIN), run_id=context.run.run_id, rate_per_second=rate) as ledger,
+        ExitStack() as standing,
     ):
         drill = Drill(
-            context=context, method=method, parameters=parameters, source=source, baseline=baseline, ledger=ledger
-        )
+            context=context, method=method, parameters=parameters, source=source, baseline=baseline, ledger=ledger,
+            standing=standing,
+        )  # fmt: skip
         try:
             _back_up(drill, Path(folder), artefact_defect)
             _lose_source(drill)
@@ -101,7 +105,11 @@ def _back_up(drill: Drill, folder: Path, artefact_defect: str | None) -> None:
     context.deadline.sleep(LEDGER_ALONE_SECONDS)
     context.progress("backing up")
     try:
-        drill.artefact = drill.method.backup(context, drill.parameters, drill.source, folder)
+        made = drill.method.backup(context, drill.parameters, drill.source, folder)
+        if isinstance(drill.method, Standing):
+            stands = drill.method.standing(context, drill.parameters, drill.source, made)
+            drill.standby, made = drill.standing.enter_context(stands)
+        drill.artefact = made
         if artefact_defect is not None:
             drill.artefact = _broken(drill, drill.artefact, artefact_defect)
     except RestoreFailed as error:
@@ -122,10 +130,13 @@ def _broken(drill: Drill, artefact: Artefact, name: str) -> Artefact:
 
 
 def _lose_source(drill: Drill) -> None:
-    """The disaster: from here on only the backup is there. Every acknowledgement came before it."""
-    drill.ledger.stop()
-    drill.clock = PhaseClock("provision")
+    """The disaster, in the middle of the writes: from here on only the backup is there.
+
+    What is acknowledged later is owed by nobody. The writers are not waited for: that is no part of a restore.
+    """
+    drill.clock = PhaseClock("provision" if drill.standby is None else "received WAL")
     drill.disaster_at = drill.clock.started
+    drill.ledger.end()
 
 
 def _restore(drill: Drill) -> None:
@@ -135,7 +146,8 @@ def _restore(drill: Drill) -> None:
     if drill.artefact is None:
         context.observe(drill_report.not_restored(drill.failure))
         return
-    context.progress(f"restoring {format_bytes(drill.artefact.size_bytes)} into a fresh server")
+    what = f"restoring {format_bytes(drill.artefact.size_bytes)} into a fresh server"
+    context.progress(what if drill.standby is None else "promoting the standby")
     try:
         with _target(drill) as target:
             drill.method.restore(context, drill.parameters, drill.artefact, target, clock)
@@ -156,6 +168,10 @@ def _target(drill: Drill) -> Iterator[PostgresServer]:
     Raises RestoreFailed where those do not start, NotMeasurable where the time for it ran out.
     """
     context, method = drill.context, drill.method
+    if drill.standby is not None:
+        refuse_source(drill.source, drill.standby)
+        yield drill.standby
+        return
     request = ScratchRequest(name="restored")
     if isinstance(method, Physical):
         assert drill.artefact is not None
@@ -189,8 +205,8 @@ def _finish(drill: Drill, target: PostgresServer) -> None:
 
 def refuse_source(source: PostgresServer, target: PostgresServer) -> None:
     """Raise HarnessError before any command when the restore would go into what was backed up."""
-    if (source.host, source.port) == (target.host, target.port):
-        raise HarnessError(f"the restore's target {target.name} is the source itself")
+    if (target.host, target.port) in {(one.host, one.port) for one in (source, *source.standbys.values())}:
+        raise HarnessError(f"the restore's target {target.name} is the source itself, or a standby of it")
 
 
 @contextmanager
@@ -200,7 +216,7 @@ def _analysed(drill: Drill, target: PostgresServer) -> Iterator[str]:
     Files bring the statistics with them.
     """
     assert drill.clock is not None
-    statistics_came_along = isinstance(drill.method, Physical)
+    statistics_came_along = isinstance(drill.method, Physical) or drill.standby is not None
     if not statistics_came_along:
         drill.clock.begin("analyze")
     with ExitStack() as sessions:
@@ -218,6 +234,7 @@ def _verify(drill: Drill, target: PostgresServer, snapshot: str) -> None:
 def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[Observation]:
     """What the restored database shows, one thing after the other: what is seen is kept whatever comes later."""
     context, baseline = drill.context, drill.baseline
+    drill.ledger.stop()
     ours = [drill.ledger.schema, PROBE_SCHEMA]
     try:
         after = fingerprint_of(target, without_schemas=ours, snapshot=snapshot)
@@ -236,5 +253,5 @@ def _verified(drill: Drill, target: PostgresServer, snapshot: str) -> Iterator[O
     yield restored.isolation(target, baseline, context)
     assert drill.artefact is not None  # it was restored
     yield from restored.ledger_counts(target, drill.ledger, drill.disaster_at, drill.artefact.target)
-    yield restored.missing_from_backup(target, drill.ledger, drill.artefact.covers_until)
+    yield restored.missing_from_backup(target, drill.ledger, drill.artefact, drill.disaster_at)
     yield restored.pages(target)  # last: it adds an extension

@@ -101,6 +101,9 @@ def _projection(drill: Drill, rto_seconds: float, scale: float) -> Observation:
 def exposure(context: Context, parameters: Any, artefact: Artefact | StoreArtefact | None) -> Iterator[Observation]:
     """What the team stands to lose: the time between two real backups, until the second one is safe elsewhere."""
     name = getattr(parameters, "schedule", None)
+    if artefact is not None and artefact.behind_seconds is not None:  # it is made all the time
+        yield from _made(artefact)
+        return
     declared = context.stack.spec.backups.get(name) if name else None
     if declared is None:
         detail = f"the stack file's backups do not say how often {name or 'this backup'} is made"
@@ -116,8 +119,12 @@ def exposure(context: Context, parameters: Any, artefact: Artefact | StoreArtefa
         detail=f"backups.{name}: " + ", ".join(f"{key} {format_seconds(value)}" for key, value in parts.items()),
     )
     if artefact is not None:
-        yield Observation(name="backup_seconds", value=artefact.seconds, unit="s", n=1, load_sensitive=True)
-        yield Observation(name="backup_size", value=artefact.size_bytes, unit="B", n=1)
+        yield from _made(artefact)
+
+
+def _made(artefact: Artefact) -> Iterator[Observation]:
+    yield Observation(name="backup_seconds", value=artefact.seconds, unit="s", n=1, load_sensitive=True)
+    yield Observation(name="backup_size", value=artefact.size_bytes, unit="B", n=1)
 
 
 def timeline(drill: Drill) -> Timeline:

@@ -9,7 +9,8 @@ import psycopg
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
-from gonogo.drills import Target
+from gonogo.core.quantity import format_seconds
+from gonogo.drills import Artefact, Target
 from gonogo.pg.fingerprint import SETTING, Difference, Fingerprint, compare
 from gonogo.pg.ledger import Key, Ledger, count, survivors
 from gonogo.pg.sessions import session
@@ -281,18 +282,26 @@ def _after_the_target(there: Collection[Key], ledger: Ledger, aim: Target) -> Ob
     return Observation(name="rows_after_target", value=too_many, unit="count", n=len(later), detail=detail)
 
 
-def missing_from_backup(target: PostgresServer, ledger: Ledger, covers_until: float) -> Observation:
+def missing_from_backup(
+    target: PostgresServer, ledger: Ledger, artefact: Artefact, disaster_at: float
+) -> Observation:
     """What was acknowledged before the backup began and is not in it: a backup of another day looks good in all else.
 
     On data that hardly change its rows are the same, and where none of the ledger came back there is no hole in it.
+    What follows its source until the disaster is to have everything that is older than it may be behind.
     """
     name = "rows_missing_from_backup"
+    until, moment = artefact.covers_until, "before the backup began"
+    if artefact.behind_seconds is not None:
+        until = disaster_at - artefact.behind_seconds
+        moment = f"more than {format_seconds(artefact.behind_seconds)} before the disaster"
+        moment = moment if artefact.behind_seconds else "before the disaster, synchronously"
     with session(target.dsn(Role.ADMIN), timeout_seconds=READ_SECONDS) as connection:
-        counted = count(connection, ledger, until=covers_until)
+        counted = count(connection, ledger, until=until)
     if counted.acknowledged < FEWEST_BEFORE_BACKUP:
-        detail = f"only {counted.acknowledged} writes were acknowledged before the backup began"
+        detail = f"only {counted.acknowledged} writes were acknowledged {moment}"
         return Observation(name=name, value=None, n=counted.acknowledged, detail=detail)
-    detail = f"{counted.lost} of {counted.acknowledged} writes acknowledged before the backup began are not in it"
+    detail = f"{counted.lost} of {counted.acknowledged} writes acknowledged {moment} are not in it"
     return Observation(name=name, value=counted.lost, unit="count", n=counted.acknowledged, detail=detail)
 
 

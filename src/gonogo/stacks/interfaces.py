@@ -156,6 +156,14 @@ class FileStore(Service, Protocol):
         """
 
 
+@runtime_checkable
+class Followable(Protocol):
+    """An extra ability of a server: a throw-away standby of the same runtime can follow it, a standby's, too."""
+
+    def conninfo_for(self, member: str) -> str:
+        """The standby's `primary_conninfo`; `member` is its application_name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """A finished tool run."""

@@ -170,12 +170,8 @@ class LocalPostgres(SqlServer):
         }
         standby_signal = self.data / "standby.signal"
         if self.following is not None:
-            admin = self.following.roles[Role.ADMIN]
             port = self.proxy.port if self.proxy else self.following.port
-            settings["primary_conninfo"] = make_conninfo(
-                host=self.following.host, port=port, user=admin.name, password=admin.password,
-                application_name=self.member, connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            )  # fmt: skip
+            settings["primary_conninfo"] = self.following.conninfo_for(self.member, port=port)
             standby_signal.touch()
             self._site.account.own(standby_signal)
         elif self.synchronous_with:
@@ -280,6 +276,14 @@ class LocalPostgres(SqlServer):
         primary.standbys = {**primary.standbys, self.member: self}
         if synchronous:
             primary.synchronous_with.add(self.member)
+
+    def conninfo_for(self, member: str, *, port: int | None = None) -> str:
+        """How a standby reaches this server, perhaps by a port of what stands in between. Implements Followable."""
+        admin = self.roles[Role.ADMIN]
+        return make_conninfo(
+            host=self.host, port=port or self.port, user=admin.name, password=admin.password,
+            application_name=member, connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        )  # fmt: skip
 
     def close_proxy(self) -> None:
         """End what stands between this standby and the server that it follows."""
