@@ -119,6 +119,9 @@ class Aiming(Protocol):
     def aim(self, context: Context, parameters: Any, source: PostgresServer, artefact: Artefact) -> Artefact:
         """Choose the moment now: the artefact with its target."""
 
+    def to_the_end(self, parameters: Any) -> Any:
+        """The parameters of a recovery to the end of what there is, for an artefact without a target."""
+
 
 @runtime_checkable
 class Standing(Protocol):

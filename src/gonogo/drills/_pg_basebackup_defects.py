@@ -85,7 +85,9 @@ def one_vector_replaced(context: Context, artefact: Artefact, parameters: BaseBa
 
 def index_missing(context: Context, artefact: Artefact, parameters: BaseBackupParameters) -> Artefact:
     """The vector index was dropped for a bulk load and never made again."""
-    return _remade(context, artefact, parameters, lambda context, _: [f"DROP INDEX {_searched(context).vector_index}"])
+    return _remade(
+        context, artefact, parameters, lambda context, _: [f"DROP INDEX {searched_table(context).vector_index}"]
+    )
 
 
 def index_built_carelessly(context: Context, artefact: Artefact, parameters: BaseBackupParameters) -> Artefact:
@@ -156,14 +158,14 @@ def _delete_ledger_row(_context: Context, server: PostgresServer) -> Sequence[st
 
 
 def _replace_vector(context: Context, _server: PostgresServer) -> Sequence[str]:
-    table = _searched(context)
+    table = searched_table(context)
     first = f"SELECT ctid FROM {table.name} ORDER BY ctid LIMIT 1"
     last = f"SELECT {table.vector} FROM {table.name} ORDER BY ctid DESC LIMIT 1"
     return [f"UPDATE {table.name} SET {table.vector} = ({last}) WHERE ctid = ({first})"]
 
 
 def _sparse_index(context: Context, server: PostgresServer) -> Sequence[str]:
-    index = _searched(context).vector_index
+    index = searched_table(context).vector_index
     (definition,) = _rows(server, DEFINITION, index)
     sparse = definition.partition(" WITH ")[0] + " WITH (m = 2, ef_construction = 4)"
     return [f"DROP INDEX {index}", sparse]
@@ -176,7 +178,7 @@ def _reset_settings(_context: Context, server: PostgresServer) -> Sequence[str]:
     return [*everywhere, *here, f'ALTER DATABASE "{server.database}" RESET ALL']
 
 
-def _searched(context: Context) -> TableFacts:
+def searched_table(context: Context) -> TableFacts:
     """The table with a vector index. Raises NotMeasurable."""
     for table in context.facts.tables.values():
         if table.vector and table.vector_index:

@@ -1,4 +1,4 @@
-"""Ways in which standbys go wrong, on purpose: the drill has to notice each. The standby is that of a throw-away stack."""
+"""Ways in which standbys go wrong, on purpose: the drill has to notice each. The stack is a throw-away one."""
 
 # ruff: noqa: S608 - tables and columns as the catalogue quotes them
 
@@ -89,9 +89,9 @@ def _went_its_own_way(
 
 def _other_vector(context: Context) -> str:
     """One row gets another row's vector: every count is right."""
-    from gonogo.drills._pg_basebackup_defects import _searched  # noqa: PLC0415 - for the self-test alone
+    from gonogo.drills._pg_basebackup_defects import searched_table  # noqa: PLC0415 - for the self-test alone
 
-    table = _searched(context)
+    table = searched_table(context)
     first = f"SELECT ctid FROM {table.name} ORDER BY ctid LIMIT 1"
     last = f"SELECT {table.vector} FROM {table.name} ORDER BY ctid DESC LIMIT 1"
     return f"UPDATE {table.name} SET {table.vector} = ({last}) WHERE ctid = ({first})"

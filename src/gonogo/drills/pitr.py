@@ -88,6 +88,10 @@ class Pitr:
         assert row is not None
         return replace(artefact, target=Target(kind=parameters.target, value=str(row[0]), before=before, after=after))
 
+    def to_the_end(self, parameters: PitrParameters) -> PitrParameters:
+        """Everything that was received."""
+        return parameters.model_copy(update={"recover_to": "latest"})
+
     def fill(
         self, context: Context, parameters: PitrParameters, artefact: Artefact, data: Path, phases: Phases
     ) -> None:

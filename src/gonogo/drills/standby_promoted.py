@@ -37,6 +37,8 @@ FOLLOWING_SECONDS = 30.0
 RECEIVED_SECONDS = 15.0
 PROMOTION_SECONDS = 60.0
 POLL_SECONDS = 0.002
+AUTO_CONF = "postgresql.auto.conf"  # comes with the copy, and says of whom the standby was one
+OWN_SETTINGS = {"primary_slot_name": "", "recovery_min_apply_delay": "0", "synchronous_standby_names": ""}
 
 # As a failover would choose: the synchronous one first, then the one that is farthest.
 STANDBYS = """
@@ -91,8 +93,8 @@ class StandbyPromoted:
         if not isinstance(standby, Followable):
             raise MissingCapability(f"no throw-away standby can follow {standby.name}")
         member = f"gonogo-drill-{secrets.token_hex(3)}"
-        settings = {"primary_conninfo": standby.conninfo_for(member), "recovery_min_apply_delay": "0"}
-        request = ScratchRequest(name="standby", settings=settings, fill=partial(_fill, artefact.path))
+        own = {"primary_conninfo": standby.conninfo_for(member), **OWN_SETTINGS}
+        request = ScratchRequest(name="standby", fill=partial(_fill, artefact.path, own))
         scratch = context.stack.scratch_postgres(request, context.deadline)
         try:
             copy = scratch.__enter__()
@@ -161,9 +163,13 @@ def _chosen(source: PostgresServer, wanted: str | None) -> tuple[str, bool]:
     return name, streaming.get(name, False)
 
 
-def _fill(backup: Path, data: Path) -> None:
-    """The copied files, moved, with the order to stay a standby."""
+def _fill(backup: Path, settings: Mapping[str, str], data: Path) -> None:
+    """The copied files, moved, with the order to stay a standby: of the one that was copied, whatever that one was."""
+    from gonogo.stacks.local.cluster import as_lines  # noqa: PLC0415 - planning need not pay for the driver
+
     shutil.move(backup, data)
+    with (data / AUTO_CONF).open("a") as file:  # the last line of a setting counts
+        file.write(as_lines(settings))
     (data / MANIFEST).unlink(missing_ok=True)
     (data / SIGNAL).touch()
 
@@ -183,7 +189,7 @@ def _await_following(context: Context, standby: PostgresServer, member: str) -> 
 
 
 def _what_it_has(standby: PostgresServer) -> tuple[str | None, bool | None]:
-    """How far the standby's log goes, and whether its replay is paused (None: it is no standby). Raises RestoreFailed."""
+    """How far the standby's log goes, and whether replay is paused (None: no standby any more). Raises RestoreFailed."""
     import psycopg  # noqa: PLC0415 - planning need not pay for the driver
 
     from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver

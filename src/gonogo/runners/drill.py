@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +36,16 @@ SPACE_FACTOR = 4  # the dump, the restored copy, its WAL, and as much again
 SPACE_BYTES = 512 * 2**20
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Before:
+    """What is there before the disaster, whatever is restored after it."""
+
+    baseline: Baseline
+    ledger: Ledger
+    folder: Path
+    standing: ExitStack  # holds what stands by until it has been looked at
+
+
 @dataclass(slots=True, kw_only=True)
 class Drill:
     """One drill on its way."""
@@ -44,15 +54,33 @@ class Drill:
     method: DrillMethod
     parameters: Any
     source: PostgresServer
-    baseline: Baseline
-    ledger: Ledger
-    standing: ExitStack  # holds what stands by until it has been looked at
+    before: Before
     artefact: Artefact | None = None
     standby: PostgresServer | None = None  # of a method that has one before the disaster
     disaster_at: float = 0.0
     clock: PhaseClock | None = None
-    failure: str = ""  # why the restore failed
+    failure: str = ""  # why there is no backup
     served: Served = field(default_factory=Served)
+
+    @property
+    def baseline(self) -> Baseline:
+        """The source before the disaster."""
+        return self.before.baseline
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was written until the disaster."""
+        return self.before.ledger
+
+    def begin(self) -> float:
+        """The restore begins now, if it has not: its clock starts. Returns the instant, in monotonic seconds."""
+        self.clock = self.clock or PhaseClock("provision" if self.standby is None else "received WAL")
+        return self.clock.started
+
+    def stop(self) -> None:
+        """End what collects for the backup. Safe to call twice."""
+        if self.artefact is not None:
+            self.artefact.stop()
 
 
 def run_drill(
@@ -62,10 +90,40 @@ def run_drill(
 
     Raises NotMeasurable when nothing can be said.
     """
+    method, parameters, source = asked(context, spec, changes)
+    check_disk_space(context)
+    with before_the_disaster(context, source) as before:
+        drill = Drill(context=context, method=method, parameters=parameters, source=source, before=before)
+        try:
+            back_up(drill, before.folder, artefact_defect)
+            lose_source([drill])
+        finally:
+            drill.stop()
+        restore(drill)
+
+
+def asked(
+    context: Context, spec: DrillSpec, changes: Mapping[str, Any] | None = None
+) -> tuple[DrillMethod, Any, PostgresServer]:
+    """A drill's method, its parameters, and the server that is backed up. Raises MissingCapability."""
     method = METHODS.load(spec.method)
     parameters = method.parameters.model_validate({**spec.with_, **(changes or {})})
-    source = context.stack.postgres(getattr(parameters, "service", None))
-    check_disk_space(context)
+    return method, parameters, context.stack.postgres(getattr(parameters, "service", None))
+
+
+def check_disk_space(context: Context, backups: int = 1) -> None:
+    """Raise NotMeasurable where the backups and the restored copy may not fit."""
+    needed = (context.facts.data_size_bytes or 0) * (SPACE_FACTOR + backups - 1) + SPACE_BYTES
+    free = shutil.disk_usage(context.stack.scratch).free
+    if free < needed:
+        raise NotMeasurable(
+            f"the drill may need {format_bytes(needed)} below {context.stack.scratch}, {format_bytes(free)} are free"
+        )
+
+
+@contextmanager
+def before_the_disaster(context: Context, source: PostgresServer) -> Iterator[Before]:
+    """Look at the source, then write to it. Raises NotMeasurable."""
     context.progress("reading the source: fingerprint, known answers, recall")
     baseline = take_baseline(context, source)
     rate = LEDGER_RATE_PER_SECOND
@@ -74,46 +132,23 @@ def run_drill(
         Ledger(lambda: source.dsn(Role.ADMIN), run_id=context.run.run_id, rate_per_second=rate) as ledger,
         ExitStack() as standing,
     ):
-        drill = Drill(
-            context=context, method=method, parameters=parameters, source=source, baseline=baseline, ledger=ledger,
-            standing=standing,
-        )  # fmt: skip
-        try:
-            _back_up(drill, Path(folder), artefact_defect)
-            _lose_source(drill)
-        finally:
-            if drill.artefact is not None:
-                drill.artefact.stop()
-        _restore(drill)
-    for observation in drill_report.exposure(context, parameters, drill.artefact):
-        context.observe(observation)
-    context.draw(drill_report.timeline(drill))
+        yield Before(baseline=baseline, ledger=ledger, folder=Path(folder), standing=standing)
 
 
-def check_disk_space(context: Context) -> None:
-    """Raise NotMeasurable where the dump and the restored copy may not fit."""
-    needed = (context.facts.data_size_bytes or 0) * SPACE_FACTOR + SPACE_BYTES
-    free = shutil.disk_usage(context.stack.scratch).free
-    if free < needed:
-        raise NotMeasurable(
-            f"the drill may need {format_bytes(needed)} below {context.stack.scratch}, {format_bytes(free)} are free"
-        )
-
-
-def _back_up(drill: Drill, folder: Path, artefact_defect: str | None) -> None:
+def back_up(drill: Drill, folder: Path, artefact_defect: str | None = None) -> None:
+    """Make the backup while writes go on; why there is none is kept."""
     context = drill.context
     context.deadline.sleep(LEDGER_ALONE_SECONDS)
     context.progress("backing up")
     try:
-        made = drill.method.backup(context, drill.parameters, drill.source, folder)
+        drill.artefact = made = drill.method.backup(context, drill.parameters, drill.source, folder)
         if isinstance(drill.method, Standing):
             stands = drill.method.standing(context, drill.parameters, drill.source, made)
-            drill.standby, made = drill.standing.enter_context(stands)
-        drill.artefact = made
+            drill.standby, drill.artefact = drill.before.standing.enter_context(stands)
         if artefact_defect is not None:
             drill.artefact = _broken(drill, drill.artefact, artefact_defect)
     except RestoreFailed as error:
-        drill.failure = str(error)
+        drill.failure, drill.artefact = str(error), None
     context.deadline.sleep(LEDGER_ALONE_SECONDS)
     if isinstance(drill.method, Aiming) and drill.artefact is not None:
         drill.artefact = drill.method.aim(context, drill.parameters, drill.source, drill.artefact)
@@ -129,18 +164,28 @@ def _broken(drill: Drill, artefact: Artefact, name: str) -> Artefact:
     return broken
 
 
-def _lose_source(drill: Drill) -> None:
-    """The disaster, in the middle of the writes: from here on only the backup is there.
+def lose_source(drills: Sequence[Drill]) -> None:
+    """The disaster, in the middle of the writes: from here on only the backups are there. The first is restored now.
 
     What is acknowledged later is owed by nobody. The writers are not waited for: that is no part of a restore.
     """
-    drill.clock = PhaseClock("provision" if drill.standby is None else "received WAL")
-    drill.disaster_at = drill.clock.started
-    drill.ledger.end()
+    first = drills[0]
+    disaster_at = first.begin()
+    first.before.ledger.end()
+    for drill in drills:
+        drill.disaster_at = disaster_at
 
 
-def _restore(drill: Drill) -> None:
-    """Restore, start the application, verify; or record why that failed."""
+def restore(drill: Drill) -> None:
+    """Restore, start the application, verify, and say how long each took; or record why that failed."""
+    drill.begin()
+    _restored(drill)
+    for observation in drill_report.exposure(drill.context, drill.parameters, drill.artefact):
+        drill.context.observe(observation)
+    drill.context.draw(drill_report.timeline(drill))
+
+
+def _restored(drill: Drill) -> None:
     context, clock = drill.context, drill.clock
     assert clock is not None
     if drill.artefact is None:

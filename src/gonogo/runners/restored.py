@@ -282,9 +282,7 @@ def _after_the_target(there: Collection[Key], ledger: Ledger, aim: Target) -> Ob
     return Observation(name="rows_after_target", value=too_many, unit="count", n=len(later), detail=detail)
 
 
-def missing_from_backup(
-    target: PostgresServer, ledger: Ledger, artefact: Artefact, disaster_at: float
-) -> Observation:
+def missing_from_backup(target: PostgresServer, ledger: Ledger, artefact: Artefact, disaster_at: float) -> Observation:
     """What was acknowledged before the backup began and is not in it: a backup of another day looks good in all else.
 
     On data that hardly change its rows are the same, and where none of the ledger came back there is no hole in it.

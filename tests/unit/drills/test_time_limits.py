@@ -31,6 +31,7 @@ def starting(error: StackError) -> Any:
         parameters=PgBasebackupParameters(),
         artefact=object(),
         clock=PhaseClock("provision"),
+        standby=None,
     )
 
 
