@@ -107,6 +107,7 @@ def run_options(*, kinds: Sequence[Kind], identifiers: Sequence[str], command: s
         out=given["out"],
         keep_up=given["keep_up"],
         command=command,
+        compare_strategies=given.get("compare_strategies", False),
         allow_destructive=given["allow_destructive"],
         require_recent=given.get("require_recent", {}),
         history=None if given["no_history"] else given["history"],

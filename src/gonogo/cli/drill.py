@@ -13,6 +13,11 @@ from gonogo.core.outcome import Kind
 
 @click.command()
 @click.argument("ids", nargs=-1)
+@click.option(
+    "--compare-strategies",
+    is_flag=True,
+    help="One disaster for all drills, and one table: what each loses, how soon each is back, in which phases.",
+)
 @options(WHAT, HOW, HISTORY, OUTPUT)
 @reported
 def command(ids: tuple[str, ...], **given: Any) -> None:

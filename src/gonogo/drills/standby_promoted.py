@@ -189,7 +189,7 @@ def _await_following(context: Context, standby: PostgresServer, member: str) -> 
 
 
 def _what_it_has(standby: PostgresServer) -> tuple[str | None, bool | None]:
-    """How far the standby's log goes, and whether replay is paused (None: no standby any more). Raises RestoreFailed."""
+    """How far its log goes, and whether replay is paused (None: it is no standby any more). Raises RestoreFailed."""
     import psycopg  # noqa: PLC0415 - planning need not pay for the driver
 
     from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver

@@ -41,6 +41,7 @@ class RunOptions:
     out: Path | None = None
     keep_up: bool = False
     command: str = "gonogo gate"
+    compare_strategies: bool = False  # the drills share one disaster and are compared
     stack_changes: Mapping[str, Any] = field(default_factory=dict)  # dotted key of the stack file → value
     objective_changes: Mapping[str, str | int | float] = field(default_factory=dict)
     fault_changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -42,7 +42,7 @@ class ItemRunner:
     def __call__(self, item: PlanItem, deadline: Deadline) -> None:
         """Run one item. Raises NotMeasurable and whatever the runner raises."""
         verification = self.inputs.verifications[item.id]
-        context = self._context(verification, deadline, Recorder(self.directory, item.id))
+        context = self.context_of(item, deadline)
         match item.kind:
             case Kind.CHECK:
                 self._check(context, verification, self.inputs.options.with_changes)
@@ -54,6 +54,10 @@ class ItemRunner:
                 self._drill(context, verification)
             case _:
                 raise NotMeasurable(f"nothing runs items of kind {item.kind.value}")
+
+    def context_of(self, item: PlanItem, deadline: Deadline) -> Context:
+        """What an item of the plan is given to work with."""
+        return self._context(self.inputs.verifications[item.id], deadline, Recorder(self.directory, item.id))
 
     def _context(self, verification: Verification, deadline: Deadline, recorder: Recorder) -> Context:
         return Context(

@@ -13,7 +13,7 @@ from gonogo.core.outcome import Capability, Effect, Kind, SkipReason
 from gonogo.core.plan import Plan, PlanItem
 from gonogo.core.quantity import format_seconds
 from gonogo.core.registry import Registry
-from gonogo.drills import METHODS
+from gonogo.drills import METHODS, Standing
 from gonogo.drills._choice import registry_of
 from gonogo.engine.asking import not_declared
 from gonogo.engine.inputs import Inputs, matching, resolve_policy
@@ -76,11 +76,18 @@ def make_plan(inputs: Inputs, world: World) -> Plan:
             problems.extend(error.problems)
     if problems:
         raise SpecError(problems)
-    items.sort(key=lambda item: (ORDER.index(item.kind), item.effects is not Effect.READ))
+    items.sort(key=lambda item: (ORDER.index(item.kind), item.effects is not Effect.READ, not _first(inputs, item)))
     plan = Plan(items=tuple(items))
     if not any(item.skip in {None, SkipReason.UNSUPPORTED} for item in plan.items):
         raise UsageError("nothing is selected: every verification is skipped or deselected")
     return _within_duration(plan, inputs.options.max_duration_s)
+
+
+def _first(inputs: Inputs, item: PlanItem) -> bool:
+    """Whether a drill is the first of those that are compared: what stands by is promoted at the disaster itself."""
+    if not inputs.options.compare_strategies or item.kind is not Kind.DRILL:
+        return False
+    return isinstance(METHODS.load(inputs.verifications[item.id].spec.method), Standing)
 
 
 def select(inputs: Inputs) -> dict[str, SkipReason | None]:

@@ -10,7 +10,7 @@ import subprocess
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,6 +33,7 @@ from gonogo.core.event import (
 from gonogo.core.facts import Facts
 from gonogo.core.outcome import ExitCode, Kind
 from gonogo.core.plan import JudgingContext, Past, Plan, ResolvedPolicy
+from gonogo.engine.comparing import comparing
 from gonogo.engine.cpu import CpuMeter
 from gonogo.engine.discover import discover
 from gonogo.engine.execute import Executor
@@ -261,8 +262,10 @@ def _measured(
     directory.append(PlanMade(items=len(plan.items), to_run=to_run, predicted_s=round(plan.predicted_s, 1)))
     runner = ItemRunner(inputs=inputs, stack=stack, facts=facts, directory=directory, run=services)
     with CpuMeter(lambda: _working(stack), directory.elapsed_s) as meter:
-        executor = Executor(directory, meter, interruption, runner)
-        executor.run(plan)
+        compared = inputs.options.compare_strategies
+        with comparing(runner, plan) if compared else nullcontext(runner) as run_item:
+            executor = Executor(directory, meter, interruption, run_item)
+            executor.run(plan)
     return time.monotonic() - began - executor.busy_seconds
 
 
