@@ -32,6 +32,7 @@ class Noting(Recorder):
     def __init__(self, recorder: Recorder, *, silent: bool = False, folder: str = "") -> None:
         super().__init__(recorder.directory, recorder.item_id)
         self.observations: list[Observation] = []
+        self._recorder = recorder
         self._silent = silent
         self._folder = folder
 
@@ -40,11 +41,11 @@ class Noting(Recorder):
         if isinstance(event, ObservationMade):
             self.observations.append(event.observation)
         if not self._silent:
-            super().event(event)
+            self._recorder.event(event)
 
     def artifact(self, name: str, content: bytes | str) -> str:
         """Evidence of a second restore does not replace that of the first."""
-        return super().artifact(f"{self._folder}{name}", content)
+        return self._recorder.artifact(f"{self._folder}{name}", content)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from gonogo.runners.drill import Drill
 
 TITLE = "Strategies after the same disaster"
-COLUMNS = ("Strategy", "Back as it was", "Rows lost", "RPO", "Holes", "Answers", "RTO", "Ratio", "Backup", "Made in")
+COLUMNS = (
+    "Strategy",
+    "Back as it was",
+    "Rows lost",
+    "RPO",
+    "Holes",
+    "Answers",
+    "RTO",
+    "Of slowest",
+    "Backup",
+    "Made in",
+)
 WITHIN = 0.95  # one that is less than a twentieth sooner is not sooner: that much is noise
 LONGEST = 300
 SHORTEST_PHASE = 0.0005
@@ -198,7 +209,12 @@ def _sooner(first: Compared, other: Compared) -> str:
         return f"{when}; what they lost is not known of both."
     if first.lost == other.lost:
         return f"{when}, and both lost {first.lost} rows."
-    return f"{when}, and lost {first.lost} instead of {other.lost} rows."
+    return f"{when}, and lost {first.lost} instead of {other.lost} rows{_because(other)}."
+
+
+def _because(other: Compared) -> str:
+    """How old a backup is at the disaster decides what it loses, and that was the drill's doing."""
+    return "" if other.age_seconds is None else f" (that backup was {format_seconds(other.age_seconds)} old)"
 
 
 def _full(one: Compared) -> float:
