@@ -45,7 +45,7 @@ class Artefact:
     """A finished backup. `covers_until` (monotonic seconds): what was acknowledged by then is in it.
 
     What follows the source until the disaster is never finished: `behind_seconds` says how far it may be behind then.
-    What goes on collecting after the backup (WAL) ends with `stop()`, which may be called twice.
+    What goes on collecting after the backup (WAL) ends with `stop()` at the very disaster; it may be called twice.
     """
 
     path: Path
@@ -56,6 +56,7 @@ class Artefact:
     receiver: str = ""  # who receives the WAL, as pg_stat_replication names it
     target: Target | None = None
     behind_seconds: float | None = None
+    own: Any = None  # the method's: nobody else looks at it
 
 
 @runtime_checkable
@@ -127,7 +128,7 @@ class Aiming(Protocol):
 class Standing(Protocol):
     """An extra ability: what takes over runs before the disaster already, and follows the source until then.
 
-    `restore` is then given what stands, and makes it the primary.
+    The artefact's `stop` ends that and orders its promotion; `restore` is given what stands, and waits.
     """
 
     def standing(

@@ -11,22 +11,24 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable, StackError, StackTimedOut
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed
-from gonogo.drills.pg_basebackup import MANIFEST, BaseBackupParameters, base_backup
+from gonogo.drills.pg_basebackup import MANIFEST, BaseBackupParameters, await_end_of_recovery, base_backup
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.interfaces import Followable, ScratchRequest
 
 if TYPE_CHECKING:
+    from gonogo.pg.sessions import Connection
     from gonogo.stacks.context import Context
     from gonogo.stacks.interfaces import PostgresServer
 
@@ -35,8 +37,9 @@ SIGNAL = "standby.signal"
 READ_SECONDS = 15.0
 FOLLOWING_SECONDS = 30.0
 RECEIVED_SECONDS = 15.0
-PROMOTION_SECONDS = 60.0
 POLL_SECONDS = 0.002
+PARTING_POLL_SECONDS = 0.0005
+FOR_LONG = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'idle_session_timeout'"
 AUTO_CONF = "postgresql.auto.conf"  # comes with the copy, and says of whom the standby was one
 OWN_SETTINGS = {"primary_slot_name": "", "recovery_min_apply_delay": "0", "synchronous_standby_names": ""}
 
@@ -104,34 +107,33 @@ class StandbyPromoted:
             raise RestoreFailed(f"no server starts from a copy of {standby.name}: {error}") from error
         try:
             _await_following(context, standby, member)
-            yield copy, replace(artefact, seconds=artefact.seconds + time.monotonic() - began)
+            with _opened(standby, copy) as pair:
+                took = artefact.seconds + time.monotonic() - began
+                yield copy, replace(artefact, seconds=took, stop=pair.part, own=pair)
         finally:
             scratch.__exit__(None, None, None)
 
     def restore(
         self,
         context: Context,
-        parameters: StandbyPromotedParameters,
+        parameters: StandbyPromotedParameters,  # noqa: ARG002 - implements a protocol
         artefact: Artefact,
         target: PostgresServer,
-        phases: Phases,
+        phases: Phases,  # noqa: ARG002 - implements a protocol
     ) -> None:
-        """Wait until the copy has what the standby had, then promote it. Raises RestoreFailed with the reason."""
-        import psycopg  # noqa: PLC0415 - planning need not pay for the driver
-
-        standby = standby_of(context, parameters, artefact)
-        lsn, paused = _what_it_has(standby)
-        _await_received(context, target, lsn)
-        phases.begin("promote")
-        try:
-            target.promote(context.deadline.within(PROMOTION_SECONDS))
-        except DeadlineExceeded as error:
-            context.deadline.check("the standby is promoted")
-            raise RestoreFailed(f"{standby.name} does not become a primary: {error}") from error
-        except psycopg.Error as error:
-            raise RestoreFailed(f"{standby.name} cannot be promoted: {error}") from error
-        detail = "at the disaster" if paused is not None else "somebody has promoted it before the disaster"
-        context.observe(Observation(name="replay_paused", subject=standby.name, value=paused, n=1, detail=detail))
+        """Its promotion was ordered at the disaster: wait for its end. Raises RestoreFailed, NotMeasurable."""
+        pair = artefact.own
+        assert isinstance(pair, Pair)
+        if pair.failure:
+            raise RestoreFailed(pair.failure)
+        if pair.doubt:
+            raise NotMeasurable(pair.doubt)
+        await_end_of_recovery(context, target)
+        words = f"at the disaster; its copy had the same log {pair.seconds * 1000:.1f} ms later"
+        detail = "somebody has promoted it before the disaster" if pair.paused is None else words
+        context.observe(
+            Observation(name="replay_paused", subject=pair.standby.name, value=pair.paused, n=1, detail=detail)
+        )
 
     def artefact_defects(self) -> dict[str, Any]:
         """The ways in which standbys go wrong."""
@@ -188,36 +190,51 @@ def _await_following(context: Context, standby: PostgresServer, member: str) -> 
             raise NotMeasurable(str(error)) from error
 
 
-def _what_it_has(standby: PostgresServer) -> tuple[str | None, bool | None]:
-    """How far its log goes, and whether replay is paused (None: it is no standby any more). Raises RestoreFailed."""
-    import psycopg  # noqa: PLC0415 - planning need not pay for the driver
+@dataclass(slots=True, kw_only=True)
+class Pair:
+    """A standby and its copy, each with a session: to open one takes as long as a network may hide."""
 
-    from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
+    standby: PostgresServer
+    to_standby: Connection
+    to_copy: Connection
+    parted: bool = False
+    failure: str = ""  # of the standby
+    doubt: str = ""  # about the copy
+    paused: bool | None = None  # None: it was no standby any more
+    seconds: float = 0.0  # until the copy had what the standby had
 
-    try:
-        with session(standby.dsn(database="postgres"), timeout_seconds=READ_SECONDS) as connection:
-            row = connection.execute(HAS).fetchone()
-    except psycopg.Error as error:
-        raise RestoreFailed(f"{standby.name} does not answer: {' '.join(str(error).split())}") from error
-    assert row is not None
-    return row[0], row[1]
+    def part(self) -> None:
+        """The copy has what the standby has at this moment, and is promoted. Never raises; once."""
+        import psycopg  # noqa: PLC0415 - planning need not pay for the driver
+
+        if self.parted:
+            return
+        self.parted = True
+        began = time.monotonic()
+        try:
+            lsn, self.paused = self.to_standby.execute(HAS).fetchone() or (None, None)
+        except psycopg.Error as error:
+            self.failure = f"{self.standby.name} does not answer: {' '.join(str(error).split())}"
+            return
+        limit = Deadline.after(RECEIVED_SECONDS)
+        try:
+            while lsn is not None and self.to_copy.execute(HAS_REACHED, [lsn]).fetchone() != (True,):
+                limit.check(f"the copy of {self.standby.name} has its log up to {lsn}")
+                limit.sleep(PARTING_POLL_SECONDS)
+            self.to_copy.execute("SELECT pg_promote(wait => false)")
+        except (DeadlineExceeded, psycopg.Error) as error:
+            self.doubt = f"the copy did not keep up with the standby: {error}"
+        self.seconds = time.monotonic() - began
 
 
-def _await_received(context: Context, copy: PostgresServer, lsn: str | None) -> None:
-    """Until the copy has it: that takes a moment, which no standby needs that is promoted itself."""
-    import psycopg  # noqa: PLC0415 - planning need not pay for the driver
+@contextmanager
+def _opened(standby: PostgresServer, copy: PostgresServer) -> Iterator[Pair]:
+    from gonogo.pg.sessions import session  # noqa: PLC0415 - planning need not pay for the driver
 
-    from gonogo.pg.sessions import session  # noqa: PLC0415 - needs the driver
-
-    if lsn is None:
-        return
-    try:
-        with session(copy.dsn(database="postgres"), timeout_seconds=READ_SECONDS) as connection:
-            context.deadline.within(RECEIVED_SECONDS).poll(
-                lambda: connection.execute(HAS_REACHED, [lsn]).fetchone() == (True,),
-                every_seconds=POLL_SECONDS,
-                what=f"the standby's copy has its log up to {lsn}",
-            )
-    except (DeadlineExceeded, psycopg.Error) as error:
-        context.deadline.check("the standby's copy has its log")
-        raise NotMeasurable(f"the copy did not keep up with the standby: {error}") from error
+    with (
+        session(standby.dsn(database="postgres"), timeout_seconds=READ_SECONDS) as to_standby,
+        session(copy.dsn(database="postgres"), timeout_seconds=READ_SECONDS) as to_copy,
+    ):
+        for connection in (to_standby, to_copy):
+            connection.execute(FOR_LONG)
+        yield Pair(standby=standby, to_standby=to_standby, to_copy=to_copy)

@@ -74,7 +74,7 @@ class Drill:
 
     def begin(self) -> float:
         """The restore begins now, if it has not: its clock starts. Returns the instant, in monotonic seconds."""
-        self.clock = self.clock or PhaseClock("provision" if self.standby is None else "received WAL")
+        self.clock = self.clock or PhaseClock("provision" if self.standby is None else "promote")
         return self.clock.started
 
     def stop(self) -> None:
@@ -171,6 +171,7 @@ def lose_source(drills: Sequence[Drill]) -> None:
     """
     first = drills[0]
     disaster_at = first.begin()
+    first.stop()
     first.before.ledger.end()
     for drill in drills:
         drill.disaster_at = disaster_at
@@ -262,8 +263,7 @@ def _analysed(drill: Drill, target: PostgresServer) -> Iterator[str]:
     """
     assert drill.clock is not None
     statistics_came_along = isinstance(drill.method, Physical) or drill.standby is not None
-    if not statistics_came_along:
-        drill.clock.begin("analyze")
+    drill.clock.begin("snapshot" if statistics_came_along else "analyze")  # ours: the server was back before it
     with ExitStack() as sessions:
         holder = sessions.enter_context(session(target.dsn(), timeout_seconds=READ_SECONDS))
         if not statistics_came_along:

@@ -121,12 +121,10 @@ class Strategies:
         except BaseException as error:
             self._trouble = str(error) or type(error).__name__
             raise
-        first, *others = [one for one in self.strategies if one.drill is not None]
+        others = [one for one in self.strategies if one.drill is not None][1:]
         for strategy in others:  # at the same instant; their tidying up is no part of the first one's restore
             assert strategy.drill is not None
             strategy.stopped = self._pool.submit(strategy.drill.stop)
-        assert first.drill is not None
-        first.drill.stop()
 
     def _back_up(self, context: Context) -> None:
         check_disk_space(context, len(self.strategies))
