@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable, StackError, StackTimedOut
+from gonogo.core.errors import DeadlineExceeded, NotMeasurable, StackError, StackTimedOut
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed
@@ -94,7 +94,7 @@ class StandbyPromoted:
         began = time.monotonic()
         standby = standby_of(context, parameters, artefact)
         if not isinstance(standby, Followable):
-            raise MissingCapability(f"no throw-away standby can follow {standby.name}")
+            raise NotMeasurable(f"no throw-away standby can follow {standby.name}")
         member = f"gonogo-drill-{secrets.token_hex(3)}"
         own = {"primary_conninfo": standby.conninfo_for(member), **OWN_SETTINGS}
         request = ScratchRequest(name="standby", fill=partial(_fill, artefact.path, own))

@@ -14,7 +14,7 @@ from typing import Self
 
 import psycopg
 
-from gonogo.core.errors import GonogoError, NotMeasurable
+from gonogo.core.errors import DeadlineExceeded, GonogoError, NotMeasurable, StackError
 from gonogo.core.event import Event, ObservationMade
 from gonogo.core.observation import Observation, Table
 from gonogo.drills import Aiming, Artefact
@@ -95,11 +95,15 @@ class Strategies:
             strategy.stopped.result()
         try:
             strategy.compared = _drilled(strategy.drill, strategy, context)
-            if isinstance(strategy.drill.method, Aiming) and strategy.drill.artefact is not None:
-                strategy.compared = _to_the_end(strategy.drill, strategy.drill.artefact, strategy, context)
         except GonogoError as error:
             strategy.trouble = str(error)
             raise
+        if isinstance(strategy.drill.method, Aiming) and strategy.drill.artefact is not None:
+            strategy.compared = None  # of a recovery to a moment, and lost is what came after it
+            try:
+                strategy.compared = _to_the_end(strategy.drill, strategy.drill.artefact, strategy, context)
+            except (NotMeasurable, DeadlineExceeded, StackError) as error:  # its findings stand
+                strategy.trouble = f"to the end of what there is: {error}"
 
     def table(self) -> Table | None:
         """All strategies side by side; None where no backup was made."""
@@ -143,6 +147,8 @@ class Strategies:
                 back_up(drill, folder, strategy.artefact_defect)
                 self._see_that_it_is_promoted_first(strategy)
             except (GonogoError, psycopg.Error, OSError) as error:
+                if strategy.drill is not None:
+                    strategy.drill.stop()
                 context.deadline.check("the backups are made")
                 strategy.drill, strategy.trouble = None, f"no backup: {error}"
 

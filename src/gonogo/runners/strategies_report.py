@@ -193,7 +193,9 @@ def advice(strategies: Sequence[Compared]) -> str:
     parts = [_sooner(first, slowest)]
     if (second := back[1]) is not slowest:
         parts.append(_sooner(first, second))
-    least = min(back, key=lambda one: (_lost(one), _full(one)))
+    least = min(
+        (one for one in back if one.age_seconds is None), key=lambda one: (_lost(one), _full(one)), default=first
+    )
     if _lost(least) < _lost(first):
         parts.append(f"{least.name} lost the fewest: {_lost(least)} rows instead of {first.name}'s {_lost(first)}.")
     return " ".join([*parts, "Each was measured once, here and on these data."])
@@ -209,12 +211,13 @@ def _sooner(first: Compared, other: Compared) -> str:
         return f"{when}; what they lost is not known of both."
     if first.lost == other.lost:
         return f"{when}, and both lost {first.lost} rows."
-    return f"{when}, and lost {first.lost} instead of {other.lost} rows{_because(other)}."
+    return f"{when}, and lost {first.lost} instead of {other.lost} rows{_because(first, other)}."
 
 
-def _because(other: Compared) -> str:
+def _because(*two: Compared) -> str:
     """How old a backup is at the disaster decides what it loses, and that was the drill's doing."""
-    return "" if other.age_seconds is None else f" (that backup was {format_seconds(other.age_seconds)} old)"
+    old = [f"that of {one.name} {format_seconds(one.age_seconds)}" for one in two if one.age_seconds is not None]
+    return f" (backups as old as the drill made them: {', '.join(old)})" if old else ""
 
 
 def _full(one: Compared) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from gonogo.core.errors import UsageError
 from gonogo.core.facts import Facts
-from gonogo.core.outcome import Capability, SkipReason
+from gonogo.core.outcome import Capability, Kind, SkipReason
 from gonogo.core.plan import PlanItem
 from gonogo.engine.inputs import RunOptions, read_inputs
 from gonogo.engine.plan import World, make_plan
@@ -126,3 +126,14 @@ def test_time_limits_grow_with_the_data() -> None:
     limits = {one: planned(one, world=big).time_limit_s for one in ("restore_drills/pg_dump_custom", "chaos/failover")}
     assert limits == {"restore_drills/pg_dump_custom": 600 + 20 * 500, "chaos/failover": 180 + 3 * 500}
     assert planned("chaos/failover").time_limit_s == 180
+
+
+def test_of_drills_that_are_compared_the_standby_is_promoted_first() -> None:
+    def drills(*, compare: bool) -> list[str]:
+        inputs = read_inputs(RunOptions(kinds=(Kind.DRILL,), compare_strategies=compare))
+        return [item.id for item in make_plan(inputs, World()).items if item.runs]
+
+    alone, compared = drills(compare=False), drills(compare=True)
+    assert compared[0] == "restore_drills/standby_promoted"
+    assert alone[0] != compared[0]
+    assert [one for one in alone if one != compared[0]] == compared[1:]
