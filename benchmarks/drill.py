@@ -24,7 +24,7 @@ TOLERANCE_SECONDS = 0.1  # both poll; a log's instant is when a request was fini
 READY = re.compile(r"^(\S+ \S+) UTC .*database system is ready to accept connections", re.MULTILINE)
 LOOK_SECONDS = 0.02
 CLOCKS = """\
-The start of every interval, the disaster, is gonogo's own mark: the stop of its ledger. The logs give the wall-clock
+The start of every interval, the disaster, is gonogo's own mark: the end of its ledger. The logs give the wall-clock
 instants of the restored server and of its application, to the millisecond."""
 
 

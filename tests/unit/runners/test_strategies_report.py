@@ -18,8 +18,9 @@ def test_what_was_back_soonest_is_compared_with_the_slowest_and_the_next() -> No
     text = advice([one("dump", 10.4, 41, age_seconds=1.5), one("standby", 2), one("files", 4, 7)])
     assert text == (
         "standby was back 5.2 times sooner than dump (2.00 s instead of 10.40 s), and lost 0 instead of 41 rows"
-        " (backups as old as the drill made them: that of dump 1.50 s). standby was back 2.0 times sooner than files (2.00 s instead of 4.00 s), and"
-        " lost 0 instead of 7 rows. Each was measured once, here and on these data."
+        " (backups as old as the drill made them: that of dump 1.50 s)."
+        " standby was back 2.0 times sooner than files (2.00 s instead of 4.00 s), and lost 0 instead of 7 rows."
+        " Each was measured once, here and on these data."
     )
 
 
