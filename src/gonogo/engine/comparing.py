@@ -7,11 +7,12 @@ from contextlib import contextmanager
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.event import TableDrawn
-from gonogo.core.outcome import Kind
+from gonogo.core.outcome import Kind, SkipReason
 from gonogo.core.plan import Plan, PlanItem
 from gonogo.engine.execute import Runner
 from gonogo.engine.items import ItemRunner
 from gonogo.rundir.directory import Recorder
+from gonogo.runners.strategies_report import LeftOut
 
 
 @contextmanager
@@ -28,7 +29,7 @@ def comparing(items: ItemRunner, plan: Plan) -> Iterator[Runner]:
     strategies = [
         Strategy(identifier=one.id, spec=specs[one.id], recorder=Recorder(items.directory, one.id)) for one in running
     ]
-    left_out = [(specs[one.id].method, _why(one)) for one in drills if not one.runs]
+    left_out = [_left_out(specs[one.id].method, one) for one in drills if not one.runs]
     with Strategies(strategies=strategies, left_out=left_out) as shared:
 
         def run(item: PlanItem, deadline: Deadline) -> None:
@@ -43,5 +44,7 @@ def comparing(items: ItemRunner, plan: Plan) -> Iterator[Runner]:
         items.directory.append(TableDrawn(id=running[0].id, table=table))
 
 
-def _why(item: PlanItem) -> str:
-    return item.unreachable or f"{item.skip.value if item.skip else ''}: {item.reason}"
+def _left_out(method: str, item: PlanItem) -> LeftOut:
+    reason = item.unreachable or f"{item.skip.value if item.skip else ''}: {item.reason}"
+    possible = item.skip in {SkipReason.DESELECTED, SkipReason.DROPPED}
+    return LeftOut(name=method, reason=reason, possible=possible)

@@ -21,7 +21,7 @@ from gonogo.drills import Aiming, Artefact
 from gonogo.rundir.directory import Recorder
 from gonogo.runners import strategies_report
 from gonogo.runners.drill import Drill, asked, back_up, before_the_disaster, check_disk_space, lose_source, restore
-from gonogo.runners.strategies_report import Compared
+from gonogo.runners.strategies_report import Compared, LeftOut
 from gonogo.spec.verification import DrillSpec
 from gonogo.stacks.context import Context
 
@@ -67,7 +67,7 @@ class Strategies:
     """Strategies that are compared. The first that is restored makes the disaster, with all backups before it."""
 
     strategies: Sequence[Strategy]
-    left_out: Sequence[tuple[str, str]] = ()  # id, and why it is not restored
+    left_out: Sequence[LeftOut] = ()
     _resources: ExitStack = field(default_factory=ExitStack)
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(thread_name_prefix="ends a receiver"))
     _lost: bool = False

@@ -32,6 +32,20 @@ SHORTEST_PHASE = 0.0005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """A strategy that was not tried, and why."""
+
+    name: str
+    reason: str
+    possible: bool = False  # the stack could do it, and nobody asked for it
+
+    @property
+    def state(self) -> str:
+        """In the table."""
+        return "left out" if self.possible else "not here"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
     """One strategy as it was measured. Seconds since its restore began; None: never reached, or not known."""
 
@@ -118,16 +132,16 @@ def _whole(one: Observation | None) -> int | None:
     return int(one.value) if one is not None and isinstance(one.value, int) else None
 
 
-def table(strategies: Sequence[Compared], left_out: Sequence[tuple[str, str]] = ()) -> Table:
+def table(strategies: Sequence[Compared], left_out: Sequence[LeftOut] = ()) -> Table:
     """All of them, the slowest that came back being what the others are compared with."""
     slowest = max((_full(one) for one in strategies if one.back), default=None)
     return Table(
         title=TITLE,
         columns=COLUMNS,
-        rows=(*(_row(one, slowest) for one in strategies), *((name, "not here", *NOTHING) for name, _ in left_out)),
+        rows=(*(_row(one, slowest) for one in strategies), *((one.name, one.state, *NOTHING) for one in left_out)),
         remarks=(
             *(remark for one in strategies for remark in _remarks(one)),
-            *(f"{name}: {printable(reason)[:LONGEST]}" for name, reason in left_out),
+            *(f"{one.name}: {printable(one.reason)[:LONGEST]}" for one in left_out),
         ),
         note=advice(strategies),
     )

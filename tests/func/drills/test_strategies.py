@@ -10,6 +10,7 @@ import pytest
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.runners.strategies import Strategies, Strategy
+from gonogo.runners.strategies_report import LeftOut
 from gonogo.stacks.context import Context
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ def compared(running: Running, **defects: str | None) -> Iterator[tuple[Strategi
         )
         for identifier, (_, kept) in drills.items()
     ]  # fmt: skip
-    with Strategies(strategies=strategies, left_out=[("pg_dump", "left out: not asked for")]) as shared:
+    with Strategies(
+        strategies=strategies, left_out=[LeftOut(name="pg_dump", reason="not asked for", possible=True)]
+    ) as shared:
         yield shared, drills
 
 
@@ -43,7 +46,7 @@ def test_one_disaster_and_a_row_for_each(reference_stack: Running) -> None:
     assert len(disasters) == 1
     assert made is not None
     states = {row[0]: row[1] for row in made.rows}
-    assert states == {"standby_promoted": "yes", "pitr": "yes", "pg_dump_plain": "failed", "pg_dump": "not here"}
+    assert states == {"standby_promoted": "yes", "pitr": "yes", "pg_dump_plain": "failed", "pg_dump": "left out"}
     lost = {row[0]: row[2] for row in made.rows}
     assert lost["standby_promoted"].startswith("0 of "), "the standby is synchronous"
     owed = [row[2].rpartition(" ")[2] for row in made.rows[:2]]
@@ -64,5 +67,5 @@ def test_a_standby_that_would_not_be_promoted_at_the_disaster_is_not_measured(re
         made = one.table()
     assert made is not None
     assert [row[:2] for row in made.rows] == [
-        ("pg_dump_plain", "failed"), ("standby_promoted", "not measured"), ("pg_dump", "not here"),
+        ("pg_dump_plain", "failed"), ("standby_promoted", "not measured"), ("pg_dump", "left out"),
     ]  # fmt: skip

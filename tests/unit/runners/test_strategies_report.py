@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gonogo.runners.strategies_report import COLUMNS, Compared, advice, table
+from gonogo.runners.strategies_report import COLUMNS, Compared, LeftOut, advice, table
 
 
 def one(name: str, full: float | None, lost: int | None = 0, **more: Any) -> Compared:
@@ -38,7 +38,7 @@ def test_what_failed_or_differs_is_in_the_table_and_never_advised() -> None:
         one("wal", None, trouble="no time left"),
     ]
     assert advice(compared) == "Only dump brought everything back, in 10.00 s."
-    drawn = table(compared, [("standby", "not applicable: the stack file declares no standbys")])
+    drawn = table(compared, [LeftOut(name="standby", reason="not applicable: the stack file declares no standbys")])
     assert [row[:2] for row in drawn.rows] == [
         ("dump", "yes"), ("files", "differs"), ("plain", "failed"), ("wal", "not measured"), ("standby", "not here"),
     ]  # fmt: skip
