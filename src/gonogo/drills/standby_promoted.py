@@ -43,9 +43,11 @@ FOR_LONG = "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'i
 AUTO_CONF = "postgresql.auto.conf"  # comes with the copy, and says of whom the standby was one
 OWN_SETTINGS = {"primary_slot_name": "", "recovery_min_apply_delay": "0", "synchronous_standby_names": ""}
 
-# As a failover would choose: the synchronous one first, then the one that is farthest.
+# As a failover would choose: the synchronous one first, then the one that is farthest. And whether commits wait for it.
 STANDBYS = """
-SELECT application_name, sync_state IN ('sync', 'quorum') FROM pg_stat_replication WHERE state = 'streaming'
+SELECT application_name,
+  sync_state IN ('sync', 'quorum') AND current_setting('synchronous_commit') NOT IN ('off', 'local')
+FROM pg_stat_replication WHERE state = 'streaming'
 ORDER BY sync_state IN ('sync', 'quorum') DESC, sync_state = 'potential' DESC, replay_lsn DESC
 """
 STREAMS = "SELECT count(*) > 0 FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
