@@ -195,6 +195,7 @@ class HttpService(Service, Protocol):
 
 
 REPLAY = "WAL replay"  # the phase in which a server starts from restored files
+FIRST_SESSION = "first session"  # it takes connections, and we are not in yet
 LOADING = "start and load"  # the same of a store beside the database
 
 
@@ -204,7 +205,8 @@ class ScratchRequest:
 
     With `fill` it is no empty server: `fill` puts a restored data directory of the source at the path that it is given
     (which does not exist yet), and the server starts from that. Needs PHYSICAL_RESTORE. `phase` is told what begins
-    after that: whatever the runtime does to the files, then REPLAY, the server's start.
+    after that: whatever the runtime does to the files, then REPLAY, the server's start,
+    and where the runtime can tell that a server without a recovery of its own takes connections, FIRST_SESSION.
     """
 
     name: str

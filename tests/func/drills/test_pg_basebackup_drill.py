@@ -47,7 +47,7 @@ def test_a_good_backup_starts_and_is_the_database(reference_stack: Running, chan
 
     assert set(outcomes(reference_stack, kept).values()) == {Outcome.PASS}
     phases = [entry.subject for entry in kept.observations if entry.name == "phase_seconds"]
-    assert phases[:4] == ["provision", "copy", "verify", "WAL replay"]
+    assert phases[:5] == ["provision", "copy", "verify", "WAL replay", "first session"]
     assert "vector indexes" not in phases, "they come as files"
     assert kept.value("acknowledged_rows_lost") > 0, "writes went on after the backup"
     assert kept.value("unexpected_rows") == 0

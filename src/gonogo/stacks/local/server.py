@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -30,6 +30,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 60.0
 IMMEDIATE_STOP_SECONDS = 5.0
 RECEIVER_SECONDS = 15.0
+RECOVERY_SIGNALS = ("recovery.signal", "standby.signal")
 
 
 class LocalPostgres(SqlServer):
@@ -114,11 +115,15 @@ class LocalPostgres(SqlServer):
 
     # --- start and stop
 
-    def start(self, deadline: Deadline) -> None:
-        """Start; returns when SQL is answered. Raises StackError with the server's own reason, StackTimedOut."""
+    def start(self, deadline: Deadline, *, ready: Callable[[], None] = lambda: None) -> None:
+        """Start; returns when SQL is answered. Raises StackError with the server's own reason, StackTimedOut.
+
+        `ready` is called when it takes connections; not in recovery, where it takes them before it takes writes.
+        """
         if self.is_running():
             return
         self._configure()
+        recovers = any((self.data / signal).exists() for signal in RECOVERY_SIGNALS)
         log = self.folder / "start.log"
         log.unlink(missing_ok=True)
         self._child = self._site.spawn(
@@ -128,6 +133,8 @@ class LocalPostgres(SqlServer):
         limit = deadline.within(START_SECONDS)
         try:
             limit.poll(self._is_ready, every_seconds=POLL_SECONDS, what=f"{self.name} starts")
+            if not recovers:
+                ready()
             limit.poll(self._answers_or_ended, every_seconds=POLL_SECONDS, what=f"{self.name} answers SQL")
         except DeadlineExceeded as error:
             raise StackTimedOut(f"{self.name}: PostgreSQL does not answer: {error}; {self._complaint()}") from error

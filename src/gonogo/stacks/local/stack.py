@@ -6,11 +6,13 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import MissingCapability, StackError
 from gonogo.stacks.interfaces import (
+    FIRST_SESSION,
     REPLAY,
     FileStore,
     HttpService,
@@ -77,7 +79,7 @@ class LocalStack(RunningStack):
                 request.fill(server.data)
                 request.phase(REPLAY)
                 self._site.account.own(server.data)
-                server.start(deadline)
+                server.start(deadline, ready=partial(request.phase, FIRST_SESSION))
             else:
                 password = ending.enter_context(empty_cluster(server, site, self._templates))
                 ending.callback(server.discard)
