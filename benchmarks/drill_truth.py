@@ -50,7 +50,7 @@ def measure(options: Options) -> Result:
     runs = options.count(small=3, full=30)
     cases = list(_cases(runs, random.Random(SEED)))
     return Result(
-        claims=[*_of_loss(cases), *_of_delays(cases), *_of_time(cases)],
+        claims=[*_of_loss(cases), *_of_the_witness(cases), *_of_delays(cases), *_of_time(cases)],
         tables=[_losses(cases), _times(cases)],
         notes=[CLOCKS],
         not_measured=[
@@ -117,14 +117,26 @@ def _truth(case: Case) -> Truth:
     )
 
 
-def _agrees_with_the_witness(case: Case) -> bool:
-    """Whether both writers lost what came after one and the same moment."""
+def _overlap(case: Case) -> float:
+    """By how many seconds one writer lost what was acknowledged before what the other one kept; negative: by none."""
     mine = _truth(case)
     owed = [(number, at) for number, at in case.witness if at <= case.until]
     kept = max((at for number, at in owed if number in case.seen.witnessed), default=0.0)
     lost = min((at for number, at in owed if number not in case.seen.witnessed), default=case.until)
     oldest = case.until if mine.oldest_lost is None else mine.oldest_lost
-    return max(kept, mine.newest_kept or 0.0) <= min(lost, oldest) + OVERLAP_SECONDS
+    return max(kept, mine.newest_kept or 0.0) - min(lost, oldest)
+
+
+def _of_the_witness(cases: Sequence[Case]) -> Iterator[Claim]:
+    """Of time: an answer may have waited for its thread on a busy host."""
+    overlaps = [_overlap(one) for one in cases]
+    holds = [one <= OVERLAP_SECONDS for one in overlaps]
+    yield Claim(
+        text=f"A second writer lost what came after the same moment, within {OVERLAP_SECONDS * 1000:.0f} ms",
+        measured=f"{sum(holds)} of {len(holds)}, {max([0.0, *overlaps]) * 1000:.1f} ms apart at most",
+        holds=all(holds),
+        of_time=True,
+    )
 
 
 def _of_loss(cases: Sequence[Case]) -> Iterator[Claim]:
@@ -139,10 +151,6 @@ def _of_loss(cases: Sequence[Case]) -> Iterator[Claim]:
             [_close(one.measured.get("rpo"), truth.rpo) for one, truth in truths],
         ),
         ("Holes are those that psql finds", [one.measured.get("holes") == truth.holes for one, truth in truths]),
-        (
-            f"A second writer lost what came after the same moment, within {OVERLAP_SECONDS * 1000:.0f} ms",
-            [_agrees_with_the_witness(one) for one in cases],
-        ),
         (
             "Disasters that lose rows are among them: a dump, a delayed standby, segments that were not renamed",
             [
