@@ -9,6 +9,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.event import TableDrawn
 from gonogo.core.outcome import Kind, SkipReason
 from gonogo.core.plan import Plan, PlanItem
+from gonogo.drills import METHODS
 from gonogo.engine.execute import Runner
 from gonogo.engine.items import ItemRunner
 from gonogo.rundir.directory import Recorder
@@ -20,7 +21,7 @@ def comparing(items: ItemRunner, plan: Plan) -> Iterator[Runner]:
     """A runner of the plan's items whose drills have one disaster in common; the table follows at the end."""
     from gonogo.runners.strategies import Strategies, Strategy
 
-    drills = [item for item in plan.items if item.kind is Kind.DRILL]
+    drills = [item for item in plan.items if _of_the_database(items, item)]
     running = [item for item in drills if item.runs]
     if not running:
         yield items
@@ -33,7 +34,7 @@ def comparing(items: ItemRunner, plan: Plan) -> Iterator[Runner]:
     with Strategies(strategies=strategies, left_out=left_out) as shared:
 
         def run(item: PlanItem, deadline: Deadline) -> None:
-            if item.kind is Kind.DRILL:
+            if item in running:
                 shared.restore(item.id, items.context_of(item, deadline))
             else:
                 items(item, deadline)
@@ -42,6 +43,11 @@ def comparing(items: ItemRunner, plan: Plan) -> Iterator[Runner]:
         table = shared.table()
     if table is not None:
         items.directory.append(TableDrawn(id=running[0].id, table=table))
+
+
+def _of_the_database(items: ItemRunner, item: PlanItem) -> bool:
+    """Drills of other stores have another source: they run as ever."""
+    return item.kind is Kind.DRILL and items.inputs.verifications[item.id].spec.method in METHODS.names()
 
 
 def _left_out(method: str, item: PlanItem) -> LeftOut:

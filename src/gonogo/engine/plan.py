@@ -76,18 +76,21 @@ def make_plan(inputs: Inputs, world: World) -> Plan:
             problems.extend(error.problems)
     if problems:
         raise SpecError(problems)
-    items.sort(key=lambda item: (ORDER.index(item.kind), item.effects is not Effect.READ, not _first(inputs, item)))
+    items.sort(key=lambda item: (ORDER.index(item.kind), item.effects is not Effect.READ, _turn(inputs, item)))
     plan = Plan(items=tuple(items))
     if not any(item.skip in {None, SkipReason.UNSUPPORTED} for item in plan.items):
         raise UsageError("nothing is selected: every verification is skipped or deselected")
     return _within_duration(plan, inputs.options.max_duration_s)
 
 
-def _first(inputs: Inputs, item: PlanItem) -> bool:
-    """Whether a drill is the first of those that are compared: what stands by is promoted at the disaster itself."""
+def _turn(inputs: Inputs, item: PlanItem) -> int:
+    """Of drills that are compared: what stands by is promoted at the disaster itself, and nobody writes in between."""
     if not inputs.options.compare_strategies or item.kind is not Kind.DRILL:
-        return False
-    return isinstance(METHODS.load(inputs.verifications[item.id].spec.method), Standing)
+        return 0
+    method = inputs.verifications[item.id].spec.method
+    if method not in METHODS.names():
+        return 2
+    return 0 if isinstance(METHODS.load(method), Standing) else 1
 
 
 def select(inputs: Inputs) -> dict[str, SkipReason | None]:

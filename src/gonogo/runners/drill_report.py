@@ -101,7 +101,7 @@ def _projection(drill: Drill, rto_seconds: float, scale: float) -> Observation:
 def exposure(context: Context, parameters: Any, artefact: Artefact | StoreArtefact | None) -> Iterator[Observation]:
     """What the team stands to lose: the time between two real backups, until the second one is safe elsewhere."""
     name = getattr(parameters, "schedule", None)
-    if artefact is not None and artefact.behind_seconds is not None:  # it is made all the time
+    if isinstance(artefact, Artefact) and artefact.behind_seconds is not None:  # it is made all the time
         yield from _made(artefact)
         return
     declared = context.stack.spec.backups.get(name) if name else None
@@ -122,7 +122,7 @@ def exposure(context: Context, parameters: Any, artefact: Artefact | StoreArtefa
         yield from _made(artefact)
 
 
-def _made(artefact: Artefact) -> Iterator[Observation]:
+def _made(artefact: Artefact | StoreArtefact) -> Iterator[Observation]:
     yield Observation(name="backup_seconds", value=artefact.seconds, unit="s", n=1, load_sensitive=True)
     yield Observation(name="backup_size", value=artefact.size_bytes, unit="B", n=1)
 
