@@ -86,7 +86,8 @@ def test_the_stack_file_has_at_most_twenty_lines_and_its_checks_give_a_verdict(t
 
 def test_only_what_a_project_cannot_have_is_missing(project: Running) -> None:
     lacking = {
-        Capability.PROMOTE, Capability.FAILOVER, Capability.HOOKS, Capability.LIMIT_DISK,
+        Capability.PROMOTE, Capability.FAILOVER, Capability.HOOKS, Capability.LIMIT_DISK, Capability.SCRATCH_REDIS,
+        Capability.SCRATCH_CHROMA,
     }  # fmt: skip
     assert project.stack.missing.keys() <= lacking
     assert all(project.stack.missing.values())

@@ -39,7 +39,7 @@ def test_known_questions_are_answered(docker_stack: Running) -> None:
 
 
 def test_only_what_the_stack_file_does_not_ask_for_is_missing(docker_stack: Running) -> None:
-    assert set(docker_stack.stack.missing) == {Capability.HOOKS, Capability.LIMIT_DISK}
+    assert set(docker_stack.stack.missing) == {Capability.HOOKS, Capability.LIMIT_DISK, Capability.SCRATCH_CHROMA}
     assert "no disk:" in docker_stack.stack.missing[Capability.LIMIT_DISK]
 
 
