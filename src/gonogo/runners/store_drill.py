@@ -16,11 +16,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gonogo.core.errors import HarnessError, NotMeasurable, StackError, StackTimedOut
+from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import RestoreFailed
 from gonogo.drills.stores import OF_ANOTHER_DAY, STORE_METHODS, Portrait, Searched, StoreArtefact, StoreMethod
+from gonogo.drills.stores._servers import started_from_copy
 from gonogo.runners import drill_report, store_report
 from gonogo.runners.phases import PhaseClock
 from gonogo.runners.store_ledger import StoreLedger
@@ -169,14 +170,7 @@ def _target(drill: StoreDrill) -> Iterator[FileStore]:
         settings=method.settings(drill.parameters),
         phase=clock.begin,
     )
-    with ExitStack() as scratch:
-        try:
-            target = scratch.enter_context(context.stack.scratch_store(request, context.deadline))
-        except StackTimedOut as error:
-            raise NotMeasurable(f"whether the restored store starts is not known: {error}") from error
-        except StackError as error:
-            raise RestoreFailed(f"no server starts from the copied files: {error}") from error
-        refuse_source(drill.source, target)
+    with started_from_copy(context, request, drill.source) as target:
         yield target
 
 
@@ -184,13 +178,6 @@ def _fill(drill: StoreDrill, artefact: StoreArtefact, data: Path) -> None:
     assert drill.clock is not None
     drill.clock.begin("copy back")
     drill.method.fill(drill.context, drill.parameters, artefact, data)
-
-
-def refuse_source(source: FileStore, target: FileStore) -> None:
-    """Raise HarnessError where what was started is the source, or lies in its folder: it must stay as it is."""
-    ours, theirs = Path(target.home), Path(source.home)
-    if target.references == source.references or ours.is_relative_to(theirs) or theirs.is_relative_to(ours):
-        raise HarnessError(f"the restore's target {target.name} is the source itself")
 
 
 def _until_right(drill: StoreDrill, target: FileStore) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.drills.stores import Item, Portrait
+from gonogo.drills.stores._servers import named_or_only
 from gonogo.stacks.chroma import KIND, Chroma, Collection, Record
 
 if TYPE_CHECKING:
@@ -77,13 +78,10 @@ def server_of(context: Context, name: str | None) -> FileStore:
     """The Chroma that a drill is about. Raises MissingCapability where there is none, or several."""
     from gonogo.stacks.interfaces import FileStore  # noqa: PLC0415 - planning needs none
 
-    services = context.stack.services
-    names = [one for one, service in services.items() if service.kind == KIND]
-    if name is None and len(names) != 1:
-        raise MissingCapability(f"the stack runs {len(names)} {KIND} services: name one of them in service:")
-    found = services.get(name or names[0])
+    wanted = named_or_only(context, KIND, name)
+    found = context.stack.services.get(wanted)
     if found is None or found.kind != KIND or not isinstance(found, FileStore):
-        raise MissingCapability(f"the stack runs no {KIND} service {name or names[0]!r} whose files can be reached")
+        raise MissingCapability(f"the stack runs no {KIND} service {wanted!r} whose files can be reached")
     return found
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, cast
 
-from gonogo.core.errors import MissingCapability, NotMeasurable
+from gonogo.core.errors import NotMeasurable
 from gonogo.drills.stores import Item, Portrait, WriteRefused
 from gonogo.drills.stores._redis_keys import AT_ONCE, batches, filled_databases, keys_of, mentions, scan
+from gonogo.drills.stores._servers import named_or_only
 from gonogo.spec.base import Spec
 from gonogo.stacks.redis import KIND, Redis, RedisRefused, as_list, as_text, redis_server
 
@@ -39,11 +40,7 @@ class RedisDrillParameters(Spec):
 
 def server_of(context: Context, parameters: RedisDrillParameters) -> RedisServer:
     """The Redis that a drill is about. Raises NotMeasurable where there is none, or several."""
-    stack = context.stack
-    names = [name for name, service in stack.services.items() if service.kind == KIND]
-    if parameters.service is None and len(names) != 1:
-        raise MissingCapability(f"the stack runs {len(names)} {KIND} services: name one of them in service:")
-    server = redis_server(stack, parameters.service or names[0])
+    server = redis_server(context.stack, named_or_only(context, KIND, parameters.service))
     with Redis(server.port) as redis:
         version = redis.info("server").get("redis_version", "0")
     if int(version.partition(".")[0]) < OLDEST:

@@ -10,11 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from gonogo.core.errors import NotMeasurable, StackError, StackTimedOut
 from gonogo.core.outcome import Capability
-from gonogo.drills import RestoreFailed
 from gonogo.drills.pg_dump import METHOD as DUMP
 from gonogo.drills.pg_dump import PgDumpParameters
+from gonogo.drills.stores._servers import started_from_copy
 from gonogo.drills.stores._stopped import stopped
 from gonogo.drills.stores.chroma_directory import METHOD as VECTORS
 from gonogo.drills.stores.chroma_directory import ChromaDirectoryParameters
@@ -114,12 +113,12 @@ class WholeStack:
             filling = partial(VECTORS.fill, context, ChromaDirectoryParameters(), copies.vectors)
             begin = _named("vectors", phases)
             request = StoreRequest(service=parts.vectors.name, fill=filling, phase=begin)
-            vectors = scratch.enter_context(_started(context, request))
+            vectors = scratch.enter_context(started_from_copy(context, request, parts.vectors))
             cache = None
             if parts.cache is not None:
                 phases.begin("cache: copy back")
                 request = _cache_request(context, parts.cache, copies.cache, _named("cache", phases))
-                cache = scratch.enter_context(_started(context, request))
+                cache = scratch.enter_context(started_from_copy(context, request, parts.cache))
             yield Restored(database=database, vectors=vectors, cache=cache)
 
     def artefact_defects(self) -> Mapping[str, Callable[[Copies, Copies], Copies]]:
@@ -162,15 +161,3 @@ def _cache_request(
         return StoreRequest(service=cache.name, fill=lambda _data: None, settings=NOTHING_KEPT, phase=begin)
     filling = partial(SNAPSHOT.fill, context, RdbParameters(), copy)
     return StoreRequest(service=cache.name, fill=filling, settings=SNAPSHOT.settings(RdbParameters()), phase=begin)
-
-
-@contextmanager
-def _started(context: Context, request: StoreRequest) -> Iterator[FileStore]:
-    with ExitStack() as scratch:
-        try:
-            store = scratch.enter_context(context.stack.scratch_store(request, context.deadline))
-        except StackTimedOut as error:
-            raise NotMeasurable(f"whether the restored {request.service} starts is not known: {error}") from error
-        except StackError as error:
-            raise RestoreFailed(f"{request.service} does not start from the copied files: {error}") from error
-        yield store
