@@ -37,6 +37,7 @@ def places(source: Source, chain: Path) -> tuple[Path, ...]:
 def test_equal_to_its_reference_is_go(chain: Path, places: tuple[Path, ...], facts: str, verified: Verify) -> None:
     answer = verified(chain, reference=facts, tablespaces=places)
     assert answer.verdict == ("GO", 0), answer.finding.reason
+    assert 0 <= answer.value("backup_age") < 3600  # the control file of the combined one tells
     assert answer.value("backup_used").startswith("full + monday + tuesday")
     assert answer.value("rows") == 1204 + 3
 

@@ -124,6 +124,7 @@ def test_equal_to_its_reference_is_go(
 ) -> None:
     answer = verified(repository(name), reference=str(cluster.folder / "facts.json"))
     assert answer.verdict == ("GO", 0), answer.finding.reason
+    assert 0 <= answer.value("backup_age") < 3600  # its control file tells
     assert answer.value("rows") == 3
 
 
