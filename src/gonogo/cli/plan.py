@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 def command(as_json: bool, **given: Any) -> None:
     """Show what a run would do, in which order and for how long. Starts nothing; finds every error of the YAML."""
     from gonogo.core.quantity import format_seconds
+    from gonogo.engine.accepted import Accepted
     from gonogo.engine.inputs import RunOptions, read_inputs
     from gonogo.engine.plan import World, make_plan
+    from gonogo.stacks.local.cache import cache_folder
 
     chosen = RunOptions(
         stack=given["stack"],
@@ -34,7 +36,10 @@ def command(as_json: bool, **given: Any) -> None:
         skip=tuple(given["skip"]),
         max_duration_s=given["max_duration"],
     )
-    plan = make_plan(read_inputs(chosen), World())
+    inputs = read_inputs(chosen)
+    accepted = Accepted(cache_folder(), inputs.stack.spec)
+    plan = make_plan(inputs, World(accepted=accepted))
+    accepted.save()
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
         return

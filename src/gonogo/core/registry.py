@@ -38,6 +38,10 @@ class Registry(Generic[T]):
         """All names, sorted, without importing any of them. A name defined twice is an error."""
         return tuple(sorted(self._sources()))
 
+    def own_names(self) -> tuple[str, ...]:
+        """The names of those that come with gonogo."""
+        return _modules(self.package)
+
     def load(self, name: str) -> T:
         """Import one extension. Unknown names raise UsageError with a suggestion, broken ones HarnessError."""
         sources = self._sources()

@@ -15,6 +15,7 @@ from gonogo.core.quantity import format_seconds
 from gonogo.core.registry import Registry
 from gonogo.drills import METHODS, Standing
 from gonogo.drills._choice import registry_of
+from gonogo.engine.accepted import Accepted
 from gonogo.engine.asking import not_declared
 from gonogo.engine.inputs import Inputs, matching, resolve_policy
 from gonogo.faults import FAULTS
@@ -62,6 +63,7 @@ class World:
     missing: Mapping[str, str] | None = None
     facts: Facts | None = None
     failure: str | None = None  # why the stack did not start
+    accepted: Accepted | None = None  # what extensions said in an earlier plan: they are not asked again
 
 
 def make_plan(inputs: Inputs, world: World) -> Plan:
@@ -118,7 +120,7 @@ def _wanted(inputs: Inputs, identifier: str) -> bool:
 
 def _item(inputs: Inputs, world: World, verification: Verification, skip: SkipReason | None) -> PlanItem:
     spec = verification.spec
-    needs = needed_capabilities(verification)
+    needs = needed_capabilities(verification, world.accepted)
     policy = resolve_policy(inputs.policy)
     skip, unreachable, reason = _decide(inputs.stack.spec, world, verification, needs, skip)
     return PlanItem(
@@ -164,7 +166,7 @@ def resolved_expectations(verification: Verification, objectives: Mapping[str, s
     return tuple(resolved)
 
 
-def needed_capabilities(verification: Verification) -> frozenset[Capability]:
+def needed_capabilities(verification: Verification, accepted: Accepted | None = None) -> frozenset[Capability]:
     """What an item cannot do without; validates the parameters of its probe, faults or method on the way."""
     document, spec = verification.loaded.document, verification.spec
     try:
@@ -172,26 +174,26 @@ def needed_capabilities(verification: Verification) -> frozenset[Capability]:
     except ValueError as error:
         allowed = ", ".join(capability.value for capability in Capability)
         raise SpecError([document.problem(("needs",), f"needs: {error}; allowed: {allowed}")]) from None
-    return own | _by_kind(verification) | _by_effect(spec.effects)
+    return own | _by_kind(verification, accepted) | _by_effect(spec.effects)
 
 
 def _by_effect(effect: Effect) -> frozenset[Capability]:
     return frozenset() if effect is Effect.READ else frozenset({Capability.WRITE})
 
 
-def _by_kind(verification: Verification) -> frozenset[Capability]:
+def _by_kind(verification: Verification, accepted: Accepted | None) -> frozenset[Capability]:
     spec = verification.spec
     match verification.kind:
         case Kind.CHECK:
-            return _needs_of(verification, PROBES, (spec.probe, ("probe",)), (spec.with_, ("with",)))
+            return _needs_of(verification, PROBES, (spec.probe, ("probe",)), (spec.with_, ("with",)), accepted)
         case Kind.DRILL:
-            return _of_drill(verification)
+            return _of_drill(verification, accepted)
         case Kind.CHAOS:
             needs = frozenset[Capability]()
             for index, fault in enumerate(spec.faults):
                 for name, parameters in fault.items():
                     place = ("faults", index, name)
-                    needs |= _needs_of(verification, FAULTS, (name, place), (parameters, place))
+                    needs |= _needs_of(verification, FAULTS, (name, place), (parameters, place), accepted)
             return needs
         case _:
             try:
@@ -201,28 +203,33 @@ def _by_kind(verification: Verification) -> frozenset[Capability]:
             return frozenset({Capability.LOAD, Capability.APPLICATION})
 
 
-def _of_drill(verification: Verification) -> frozenset[Capability]:
+def _of_drill(verification: Verification, accepted: Accepted | None) -> frozenset[Capability]:
     """Drills of the database restore into a scratch server; those of other stores say themselves what they need."""
     spec = verification.spec
     try:
         registry = registry_of(spec.method)
     except UsageError as error:
         raise SpecError([verification.loaded.document.problem(("method",), str(error))]) from None
-    needs = _needs_of(verification, registry, (spec.method, ("method",)), (spec.with_, ("with",)))
+    needs = _needs_of(verification, registry, (spec.method, ("method",)), (spec.with_, ("with",)), accepted)
     return needs | {Capability.SCRATCH_POSTGRES} if registry is METHODS else needs
 
 
 def _needs_of(
-    verification: Verification, registry: Registry[Any], name: Placed, parameters: Placed
+    verification: Verification, registry: Registry[Any], name: Placed, parameters: Placed, accepted: Accepted | None
 ) -> frozenset[Capability]:
     """What an extension needs; its parameters are validated where they stand in the file."""
     document = verification.loaded.document
+    given = parameters[0] or {}
+    if accepted is not None and (known := accepted.get("needs", registry, name[0], given)) is not None:
+        return frozenset(map(Capability, known))
     try:
         extension = registry.load(name[0])
     except UsageError as error:
         raise SpecError([document.problem(name[1], str(error))]) from None
-    document.validate(extension.parameters, data=parameters[0] or {}, at=parameters[1])
+    document.validate(extension.parameters, data=given, at=parameters[1])
     needs: frozenset[Capability] = extension.needs
+    if accepted is not None:
+        accepted.add("needs", registry, name[0], given, sorted(needs))
     return needs
 
 
@@ -255,7 +262,7 @@ def _decide(
             None,
             "; ".join(dict.fromkeys(f"{one.value}: {_why(world, one)}" for one in lacking)),
         )
-    if reason := not_declared(verification, stack.contract):
+    if reason := not_declared(verification, stack.contract, world.accepted):
         return SkipReason.UNSUPPORTED, None, reason
     return None, None, ""
 
