@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli._options import FOLDER, option, reported
+from gonogo.cli._options import FOLDER, MEMORY, option, reported
 from gonogo.cli._rows import print_rows
 
 
@@ -23,9 +23,12 @@ def command(patterns: tuple[str, ...], content: tuple[Path, ...], as_json: bool)
     """
     from fnmatch import fnmatchcase
 
+    from gonogo.core.memory import remembering
     from gonogo.spec.content import find_verifications
+    from gonogo.stacks.local.cache import cache_folder
 
-    found = find_verifications(content)
+    with remembering(cache_folder() / MEMORY) as memory:
+        found = find_verifications(content, memory)
     chosen = {key: one for key, one in found.items() if not patterns or any(fnmatchcase(key, p) for p in patterns)}
     if as_json:
         click.echo(json.dumps([_row(key, one) for key, one in chosen.items()], indent=2, ensure_ascii=False))

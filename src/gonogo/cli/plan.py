@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gonogo.cli._options import WHAT, options, reported
+from gonogo.cli._options import MEMORY, WHAT, options, reported
 from gonogo.cli._rows import print_paragraph, print_rows
 from gonogo.core.outcome import Effect
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @reported
 def command(as_json: bool, **given: Any) -> None:
     """Show what a run would do, in which order and for how long. Starts nothing; finds every error of the YAML."""
+    from gonogo.core.memory import remembering
     from gonogo.core.quantity import format_seconds
     from gonogo.engine.accepted import Accepted
     from gonogo.engine.inputs import RunOptions, read_inputs
@@ -36,10 +37,9 @@ def command(as_json: bool, **given: Any) -> None:
         skip=tuple(given["skip"]),
         max_duration_s=given["max_duration"],
     )
-    inputs = read_inputs(chosen)
-    accepted = Accepted(cache_folder(), inputs.stack.spec)
-    plan = make_plan(inputs, World(accepted=accepted))
-    accepted.save()
+    with remembering(cache_folder() / MEMORY) as memory:
+        inputs = read_inputs(chosen, memory)
+        plan = make_plan(inputs, World(accepted=Accepted(memory, inputs.stack.spec.contract)))
     if as_json:
         click.echo(json.dumps(plan.to_json(), indent=2))
         return

@@ -10,6 +10,7 @@ from typing import Any
 
 from gonogo.core.errors import Problem, SpecError, UsageError
 from gonogo.core.finding import Waiver
+from gonogo.core.memory import Memory
 from gonogo.core.outcome import Kind, Severity
 from gonogo.core.plan import ResolvedPolicy
 from gonogo.core.suggestion import did_you_mean
@@ -82,14 +83,14 @@ class Inputs:
         return {name: str(stricter(name, value, limits.get(name))) for name, value in merged.items()}
 
 
-def read_inputs(options: RunOptions) -> Inputs:
+def read_inputs(options: RunOptions, memory: Memory | None = None) -> Inputs:
     """Read stack, suite, policy and content. Raises SpecError with the problems of all files, or UsageError."""
     problems: list[Problem] = []
     results: dict[str, Any] = {}
     readers: dict[str, Callable[[], Any]] = {
-        "stack": lambda: load_stack(options),
-        "suite": lambda: load(find_config("suites", options.suite, options.content), SuiteSpec).spec,
-        "verifications": lambda: find_verifications(options.content),
+        "stack": lambda: load_stack(options, memory),
+        "suite": lambda: load(find_config("suites", options.suite, options.content), SuiteSpec, memory).spec,
+        "verifications": lambda: find_verifications(options.content, memory),
     }
     for name, read in readers.items():
         try:
@@ -98,7 +99,7 @@ def read_inputs(options: RunOptions) -> Inputs:
             problems.extend(error.problems)
     if problems:
         raise SpecError(problems)
-    policies = _inherited(options.policy or results["suite"].policy, options.content)
+    policies = _inherited(options.policy or results["suite"].policy, options.content, memory)
     check_limits(policies, results["verifications"])
     policy = _with_recent(_merged(policies), options, [*results["verifications"], BACKUP_ITEM])
     return Inputs(options=options, policy=policy, **results)
@@ -115,9 +116,9 @@ def _with_recent(policy: PolicySpec, options: RunOptions, identifiers: Sequence[
     return policy.model_copy(update={"require_recent": wanted})
 
 
-def load_stack(options: RunOptions) -> Loaded[StackSpec]:
+def load_stack(options: RunOptions, memory: Memory | None = None) -> Loaded[StackSpec]:
     """The stack file with the changes of the options."""
-    document = parse(find_config("stacks", options.stack, options.content))
+    document = parse(find_config("stacks", options.stack, options.content), memory)
     data = document.data
     for dotted, value in options.stack_changes.items():
         data = changed(data, dotted.split("."), value)
@@ -150,14 +151,14 @@ def load_policy(name: str, content: Sequence[Path] = ()) -> PolicySpec:
     return _merged(_inherited(name, content))
 
 
-def _inherited(name: str, content: Sequence[Path]) -> list[Loaded[PolicySpec]]:
+def _inherited(name: str, content: Sequence[Path], memory: Memory | None = None) -> list[Loaded[PolicySpec]]:
     """A policy and those it extends, one after the other."""
     chain: list[Loaded[PolicySpec]] = []
     next_name: str | None = name
     while next_name is not None:
         if len(chain) >= DEEPEST_INHERITANCE:
             raise UsageError(f"policy {name} inherits from more than {DEEPEST_INHERITANCE} policies, or in a circle")
-        chain.append(load(find_config("policies", next_name, content), PolicySpec))
+        chain.append(load(find_config("policies", next_name, content), PolicySpec, memory))
         next_name = chain[-1].spec.extends
     return chain
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.errors import Problem, SpecError, UsageError
+from gonogo.core.memory import Memory
 from gonogo.core.outcome import Area, Kind
 from gonogo.core.suggestion import did_you_mean
 from gonogo.spec.loader import Loaded, load
@@ -48,7 +49,7 @@ class Verification:
         return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def find_verifications(content: Sequence[Path] = ()) -> dict[str, Verification]:
+def find_verifications(content: Sequence[Path] = (), memory: Memory | None = None) -> dict[str, Verification]:
     """All verifications of the shipped content and of the user's folders, by id. Raises SpecError with all problems."""
     found: dict[str, Verification] = {}
     problems: list[Problem] = []
@@ -57,7 +58,7 @@ def find_verifications(content: Sequence[Path] = ()) -> dict[str, Verification]:
             raise UsageError(f"content folder {root} does not exist")
         for kind, path in _files(root):
             try:
-                verification = _read(root, kind, path)
+                verification = _read(root, kind, path, memory)
             except SpecError as error:
                 problems.extend(error.problems)
                 continue
@@ -80,8 +81,8 @@ def _files(root: Path) -> Iterable[tuple[Kind, Path]]:
                 yield kind, path
 
 
-def _read(root: Path, kind: Kind, path: Path) -> Verification:
-    loaded: Loaded[VerificationSpec] = load(path, SPEC_BY_KIND[kind])
+def _read(root: Path, kind: Kind, path: Path, memory: Memory | None) -> Verification:
+    loaded: Loaded[VerificationSpec] = load(path, SPEC_BY_KIND[kind], memory)
     identifier = path.relative_to(root).with_suffix("").as_posix()
     return Verification(id=identifier, kind=kind, area=_area(kind, identifier, loaded), loaded=loaded)
 

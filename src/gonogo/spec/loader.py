@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from gonogo.core.errors import Problem, SpecError
+from gonogo.core.memory import Memory
 from gonogo.core.suggestion import did_you_mean
+from gonogo.spec.place import Location, Mark, Marks
 
 Model = TypeVar("Model", bound=BaseModel)
-Path_ = tuple[str | int, ...]
-
-# The YAML 1.2 core schema: `on` and `no` are words, `12:30` and `2027-01-31` are text, `1e3` is a number.
-BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
-NULLS = {"", "~", "null", "Null", "NULL"}
-INTEGER = re.compile(r"^[-+]?[0-9](?:_?[0-9])*$")
-FLOAT = re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$")
-TAG = "tag:yaml.org,2002:"
-TAGS = {f"{TAG}{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "merge", "value")}
-NESTED = "is nested too deeply"
-MOST_NODES = 20_000  # aliases can make a small file explode
-
-
-class Mark(NamedTuple):
-    """A place in a file, counted from 1."""
-
-    line: int
-    column: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +23,22 @@ class Document:
 
     path: Path
     data: Any
-    marks: dict[Path_, Mark]
+    marks: Marks
     problems: tuple[Problem, ...] = ()  # found while parsing; reported together with those of the model
 
-    def mark(self, location: Path_) -> Mark:
+    def mark(self, location: Location) -> Mark:
         """The place of a location, or of the nearest thing around it."""
         for length in range(len(location), -1, -1):
             if location[:length] in self.marks:
-                return self.marks[location[:length]]
+                return Mark(*self.marks[location[:length]])
         return Mark(1, 1)
 
-    def problem(self, location: Path_, message: str) -> Problem:
+    def problem(self, location: Location, message: str) -> Problem:
         """A problem at a location."""
         mark = self.mark(location)
         return Problem(file=str(self.path), line=mark.line, column=mark.column, message=message)
 
-    def validate(self, model: type[Model], *, data: Any = None, at: Path_ = ()) -> Model:
+    def validate(self, model: type[Model], *, data: Any = None, at: Location = ()) -> Model:
         """The data (or a part of it, standing at `at`) as a model. Raises SpecError with every problem."""
         content = self.data if data is None and not at else data
         problems = list(self.problems)
@@ -83,131 +64,40 @@ class Loaded(Generic[Model]):
         return self.document.path
 
 
-def load(path: Path, model: type[Model]) -> Loaded[Model]:
+def load(path: Path, model: type[Model], memory: Memory | None = None) -> Loaded[Model]:
     """Read and validate one file. Raises SpecError."""
-    document = parse(path)
+    document = parse(path, memory)
     return Loaded(spec=document.validate(model), document=document)
 
 
-def parse(path: Path) -> Document:
-    """Read one YAML file. Raises SpecError for unreadable files, bad syntax, duplicate keys, several documents."""
+def parse(path: Path, memory: Memory | None = None) -> Document:
+    """Read one YAML file. Raises SpecError for unreadable files, bad syntax, duplicate keys, several documents.
+
+    A text that stands in `memory` is not taken apart again.
+    """
+    text = _text(path)
+    if memory is not None and (known := memory.get(text)) is not None:
+        data, marks = known
+        return Document(path=path, data=data, marks=marks)
+    from gonogo.spec.yaml_text import read  # noqa: PLC0415 - YAML itself takes a while to import
+
+    data, marks, problems = read(path, text)
+    if memory is not None and not problems:
+        memory.add(text, (data, marks))
+    return Document(path=path, data=data, marks=marks, problems=tuple(problems))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise SpecError([_at(path, 1, 1, f"cannot be read: {error.strerror}")]) from None
+        message = f"cannot be read: {error.strerror}"
     except UnicodeDecodeError as error:
-        raise SpecError([_at(path, 1, 1, f"is not UTF-8 text: {error.reason}")]) from None
-    try:
-        root = _compose(text)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise SpecError([_at(path, line, column, f"is not valid YAML: {error.problem or error}")]) from None
-    except yaml.YAMLError as error:
-        raise SpecError([_at(path, 1, 1, f"is not valid YAML: {error}")]) from None
-    except RecursionError:
-        raise SpecError([_at(path, 1, 1, NESTED)]) from None
-    if root is None:
-        raise SpecError([_at(path, 1, 1, "is empty")])
-    builder = _Builder(path)
-    try:
-        data = builder.build(root, ())
-    except RecursionError:
-        raise SpecError([_at(path, 1, 1, NESTED)]) from None
-    return Document(path=path, data=data, marks=builder.marks, problems=tuple(builder.problems))
+        message = f"is not UTF-8 text: {error.reason}"
+    raise SpecError([Problem(file=str(path), line=1, column=1, message=message)])
 
 
-class _Untagged:
-    """Gives scalars without a tag no other than text: what they mean is decided here, so looking twice is left out."""
-
-    def descend_resolver(self, *_: object) -> None:
-        """Nothing depends on where a node stands."""
-
-    def ascend_resolver(self) -> None:
-        """Nothing depends on where a node stands."""
-
-    def resolve(self, *_: object) -> str:
-        """The tag of a node that has none written."""
-        return f"{TAG}str"
-
-
-class _Slow(_Untagged, yaml.SafeLoader):
-    """PyYAML's own parser."""
-
-
-if yaml.__with_libyaml__:
-
-    class _Fast(_Untagged, yaml.CSafeLoader):
-        """libyaml."""
-
-
-def _compose(text: str) -> Node | None:
-    """The root node. libyaml is eight times as fast; what it refuses, PyYAML's own parser judges, in its own words."""
-    if yaml.__with_libyaml__:
-        with suppress(yaml.YAMLError):
-            return yaml.compose(text, Loader=_Fast)
-    return yaml.compose(text, Loader=_Slow)
-
-
-def _at(path: Path, line: int, column: int, message: str) -> Problem:
-    return Problem(file=str(path), line=line, column=column, message=message)
-
-
-class _Builder:
-    """Builds data and marks in one walk over the nodes."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.marks: dict[Path_, Mark] = {}
-        self.problems: list[Problem] = []
-        self._nodes = 0
-
-    def build(self, node: Node, location: Path_) -> Any:
-        self._nodes += 1
-        if self._nodes > MOST_NODES:
-            raise SpecError([self._problem(node, f"has more than {MOST_NODES} nodes (aliases count each time)")])
-        self.marks.setdefault(location, Mark(node.start_mark.line + 1, node.start_mark.column + 1))
-        if isinstance(node, MappingNode):
-            return self._mapping(node, location)
-        if isinstance(node, SequenceNode):
-            return [self.build(entry, (*location, index)) for index, entry in enumerate(node.value)]
-        assert isinstance(node, ScalarNode)
-        return self._scalar(node)
-
-    def _mapping(self, node: MappingNode, location: Path_) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode):
-                self.problems.append(self._problem(key_node, "a key must be plain text"))
-                continue
-            key = key_node.value
-            if key in result:
-                first = self.marks[(*location, key)].line
-                self.problems.append(self._problem(key_node, f"duplicate key {key!r}, first used in line {first}"))
-                continue
-            self.marks[(*location, key)] = Mark(key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-            result[key] = self.build(value_node, (*location, key))
-        return result
-
-    def _scalar(self, node: ScalarNode) -> Any:
-        text: str = node.value
-        if node.tag not in TAGS:
-            self.problems.append(self._problem(node, f"tag {node.tag} is not allowed"))
-        if node.style in {"'", '"', "|", ">"}:
-            return text
-        if text in NULLS:
-            return None
-        if text in BOOLEANS:
-            return BOOLEANS[text]
-        if INTEGER.match(text):
-            return int(text.replace("_", ""))
-        return float(text) if FLOAT.match(text) else text
-
-    def _problem(self, node: Node, message: str) -> Problem:
-        return _at(self.path, node.start_mark.line + 1, node.start_mark.column + 1, message)
-
-
-def _problems(document: Document, model: type[BaseModel], error: ValidationError, at: Path_) -> list[Problem]:
+def _problems(document: Document, model: type[BaseModel], error: ValidationError, at: Location) -> list[Problem]:
     found = []
     for detail in error.errors(include_url=False):
         location = tuple(part for part in detail["loc"] if not _is_branch(part))
@@ -221,7 +111,7 @@ def _is_branch(part: str | int) -> bool:
     return isinstance(part, str) and (part in {"int", "float", "str", "bool"} or "[" in part)
 
 
-def _message(model: type[BaseModel], detail: Any, location: Path_) -> str:
+def _message(model: type[BaseModel], detail: Any, location: Location) -> str:
     kind, found = detail["type"], detail.get("input")
     if kind == "extra_forbidden":
         allowed = _keys_at(model, location[:-1])
@@ -239,11 +129,11 @@ def _message(model: type[BaseModel], detail: Any, location: Path_) -> str:
     return text[0].lower() + text[1:] + shown
 
 
-def _dotted(location: Path_) -> str:
+def _dotted(location: Location) -> str:
     return ".".join(str(part) for part in location) or "file"
 
 
-def _keys_at(model: type[BaseModel], location: Path_) -> list[str]:
+def _keys_at(model: type[BaseModel], location: Location) -> list[str]:
     """The keys allowed at a location, as users write them."""
     current: Any = model
     for part in location:
