@@ -11,5 +11,5 @@ class PersonalSettings(Settings):
     chroma_url: str = Field(alias="CHROMA_URL", pattern=r"^https?://")
     chroma_collection: str = Field(alias="CHROMA_COLLECTION", default="passages", pattern=r"^[A-Za-z0-9._-]{3,63}$")
     chroma_token: SecretStr = Field(alias="CHROMA_TOKEN", default=SecretStr(""))
-    chroma_timeout: float = Field(alias="CHROMA_TIMEOUT", default=4.0, gt=0, le=60)
+    chroma_timeout: float = Field(alias="CHROMA_TIMEOUT", default=3.0, gt=0, le=60)
     redis_url: SecretStr = Field(alias="REDIS_URL", default=SecretStr(""))

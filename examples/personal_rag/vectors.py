@@ -15,6 +15,7 @@ HNSW: Final = {"space": "cosine", "ef_construction": 200, "ef_search": 200, "max
 _RETRY_AFTER_SECONDS: Final = 1
 _PAGE: Final = 500
 _WARMING_SECONDS: Final = 30.0
+_CONNECT_SECONDS: Final = 1.0  # also for a name that nobody knows any more, which resolvers take long to tell
 
 
 class VectorsUnavailable(ServiceError):
@@ -51,14 +52,15 @@ class VectorStore:
         self._client = client
         self._name = collection
         self._id: str | None = None
-        self._finding = asyncio.Lock()
+        self._finding: asyncio.Task[str] | None = None
         self._warming: asyncio.Task[None] | None = None
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._warming is not None:
-            self._warming.cancel()
-            await asyncio.gather(self._warming, return_exceptions=True)
+        tasks = [one for one in (self._warming, self._finding) if one is not None]
+        for one in tasks:
+            one.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
 
     async def check(self, wait_seconds: float) -> None:
@@ -120,11 +122,17 @@ class VectorStore:
         return await self._ask("POST", f"{PLACE}/{await self._collection()}/{what}", body)
 
     async def _collection(self) -> str:
-        async with self._finding:
-            if self._id is None:
-                body = {"name": self._name, "get_or_create": True, "configuration": {"hnsw": HNSW}}
-                self._id = str((await self._ask("POST", PLACE, body))["id"])
+        """Its id. Those who ask meanwhile share one search for it, and its failure: nobody waits for another's turn."""
+        if self._id is not None:
             return self._id
+        if self._finding is None or self._finding.done():
+            self._finding = asyncio.create_task(self._find())
+        return await asyncio.shield(self._finding)
+
+    async def _find(self) -> str:
+        body = {"name": self._name, "get_or_create": True, "configuration": {"hnsw": HNSW}}
+        self._id = str((await self._ask("POST", PLACE, body))["id"])
+        return self._id
 
     async def _ask(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_seconds: float | None = None
@@ -148,8 +156,9 @@ class VectorStore:
 
 
 def make_store(url: str, collection: str, token: str, timeout_seconds: float) -> VectorStore:
-    """The store at an address; nothing is connected yet."""
+    """The store at an address; nothing is connected yet. One that cannot even be reached is given up sooner."""
+    timeout = httpx.Timeout(timeout_seconds, connect=min(_CONNECT_SECONDS, timeout_seconds))
     client = httpx.AsyncClient(
-        base_url=url, timeout=timeout_seconds, headers={"x-chroma-token": token} if token else {}, trust_env=False
+        base_url=url, timeout=timeout, headers={"x-chroma-token": token} if token else {}, trust_env=False
     )
     return VectorStore(client, collection)
