@@ -47,7 +47,7 @@ def run_and_report(*, kinds: Sequence[Kind] = (), identifiers: Sequence[str] = (
     )
     with progress:
         result = run(chosen, Observer(event=progress.event, progress=progress.message))
-    reported_and_ended(
+    code = report_of(
         result,
         progress,
         fail_on=given["fail_on"],
@@ -55,12 +55,13 @@ def run_and_report(*, kinds: Sequence[Kind] = (), identifiers: Sequence[str] = (
         as_json=given["as_json"],
         history=chosen.history,
     )
+    sys.exit(code)
 
 
-def reported_and_ended(
+def report_of(
     result: Result, progress: Progress, *, fail_on: str, advisory: bool, as_json: bool, history: Path | None = None
-) -> None:
-    """Write the reports of a finished run, remember it, print its end, exit with the code that it earned."""
+) -> int:
+    """Write the reports of a finished run, remember it, print its end; returns the exit code that it earned."""
     from gonogo.reports import write_all
 
     record = result.judgement.to_json()
@@ -75,7 +76,7 @@ def reported_and_ended(
     if code != result.exit_code:  # it may have come from the environment, where nobody sees it
         option = "--advisory" if advisory else "--fail-on no-go"
         click.echo(f"gonogo: exit code {code} instead of {int(result.exit_code)}, because of {option}", err=True)
-    sys.exit(code)
+    return code
 
 
 def remember(record: dict[str, Any], history: Path) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gonogo.cli._options import FOLDER, HISTORY, OUTPUT, Duration, option, options, reported
-from gonogo.cli._run import reported_and_ended
-from gonogo.core.errors import NotMeasurable
+from gonogo.cli._run import report_of
 from gonogo.core.outcome import ExitCode
 
 if TYPE_CHECKING:
+    from gonogo.core.deadline import Interruption
     from gonogo.drills.given.target import Target
+    from gonogo.engine.verify import VerifyOptions
+
+WORST_FIRST = (ExitCode.HARNESS_FAILED, ExitCode.NO_GO, ExitCode.USAGE, ExitCode.HOLD, ExitCode.GO)
 
 
 class Size(click.ParamType[int]):
@@ -118,31 +121,72 @@ ASKED = (
 
 
 @click.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH|URL...", nargs=-1, required=True)
 @options(ASKED, HISTORY, OUTPUT)
 @reported
-def command(path: Path, **given: Any) -> None:
-    """Restore a backup that somebody else made, in a box, and say whether it is sound. No stack file.
+def command(paths: tuple[str, ...], **given: Any) -> None:
+    """Restore backups that somebody else made, each in a box, and say whether they are sound. No stack file.
 
     PATH is a dump of pg_dump (-Fc, -Fd, -Ft, or plain SQL, also compressed by gzip, zstd or lz4) or of pg_dumpall, the
     folder of a base backup of pg_basebackup (plain, or base.tar, also compressed), a folder of such folders, full and
     incremental, or a repository of pgBackRest or Barman, restored by its own tool. What it is shows from what is in it.
-    It is only read.
+    It is only read. A file may also lie at an https:// or http:// URL (one that a store of objects has signed): it is
+    downloaded, which is a phase of its restore.
 
-    It needs a PostgreSQL of its major version (a dump: or a newer one) with its extensions: the embedded one, or the
-    one of GONOGO_PG_BINDIR. A backup can run code, so everything runs without network, as nobody, with nothing of this
-    host to see; where that cannot be had the answer is HOLD.
+    It needs a PostgreSQL of its major version (a dump: or a newer one) with its extensions: the embedded one, one of a
+    system package, or the one of GONOGO_PG_BINDIR. A backup can run code, so everything runs without network, as
+    nobody, with nothing of this host to see; where that cannot be had the answer is HOLD.
 
     Without --reference a good backup is PARTIAL (exit 0): it restores, is sound, and was compared with nothing. A live
     reference is compared as it is now: what was written since the backup differs.
+
+    Of several backups each has a run and a verdict of its own; the exit code is that of the worst.
     """
+    if len(paths) > 1 and given["out"]:
+        raise click.UsageError("--out is the run directory of one backup, and there are several")
+    from gonogo.core.deadline import Interruption
+
+    interruption = Interruption()
+    codes = [ExitCode.HOLD if interruption.is_set else _verified(path, interruption, given) for path in paths]
+    sys.exit(min(codes, key=WORST_FIRST.index))
+
+
+def _verified(path: str, interruption: Interruption, given: Mapping[str, Any]) -> int:
+    """One of them: its run, its reports, and the exit code that it earned."""
     from gonogo.cli._progress import Progress
+    from gonogo.core.errors import NotMeasurable, UsageError
+    from gonogo.engine.run import Observer
+    from gonogo.engine.verify import verify
+
+    progress = Progress(
+        quiet=given["quiet"] or given["as_json"], verbose=given["verbose"], colour=not given["no_color"]
+    )
+    try:
+        with progress:
+            observer = Observer(event=progress.event, progress=progress.message)
+            result = verify(_asked(path, given), observer, interruption)
+    except UsageError as error:  # the next one may be better
+        click.echo(f"gonogo: {error}", err=True)
+        return ExitCode.USAGE
+    except NotMeasurable as error:  # of the reference: nothing was started
+        click.echo(f"gonogo: {error}", err=True)
+        return ExitCode.HOLD
+    return report_of(
+        result,
+        progress,
+        fail_on="hold",
+        advisory=given["advisory"],
+        as_json=given["as_json"],
+        history=None if given["no_history"] else given["history"],
+    )
+
+
+def _asked(path: str, given: Mapping[str, Any]) -> VerifyOptions:
     from gonogo.drills.given import Asked
     from gonogo.engine.inputs import RunOptions, load_stack
-    from gonogo.engine.run import Observer
-    from gonogo.engine.verify import VerifyOptions, verify
+    from gonogo.engine.verify import VerifyOptions
 
-    asked = VerifyOptions(
+    return VerifyOptions(
         path=path,
         reference=given["reference"],
         asked=Asked(
@@ -159,21 +203,4 @@ def command(path: Path, **given: Any) -> None:
         explore=given["explore"],
         stack=load_stack(RunOptions(stack=given["stack"])).spec.stack if given["stack"] else None,
         out=given["out"],
-    )
-    progress = Progress(
-        quiet=given["quiet"] or given["as_json"], verbose=given["verbose"], colour=not given["no_color"]
-    )
-    try:
-        with progress:
-            result = verify(asked, Observer(event=progress.event, progress=progress.message))
-    except NotMeasurable as error:  # of the reference: nothing was started
-        click.echo(f"gonogo: {error}", err=True)
-        sys.exit(ExitCode.HOLD)
-    reported_and_ended(
-        result,
-        progress,
-        fail_on="hold",
-        advisory=given["advisory"],
-        as_json=given["as_json"],
-        history=None if given["no_history"] else given["history"],
     )

@@ -21,6 +21,7 @@ from gonogo.core.plan import JudgingContext, Plan, PlanItem, ResolvedPolicy
 from gonogo.core.quantity import format_seconds
 from gonogo.drills.given import Asked, Given
 from gonogo.drills.given.recognise import recognise
+from gonogo.drills.given.remote import is_url, remote_of
 from gonogo.engine.cpu import CpuMeter
 from gonogo.engine.execute import Executor
 from gonogo.engine.inputs import BACKUP_ITEM
@@ -33,8 +34,9 @@ from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, Recorder, RunDirectory
 from gonogo.rundir.history import VERIFY_BACKUP
 from gonogo.runners.explore import Exploring
 from gonogo.runners.given import Request, Verifying
+from gonogo.runners.phases import PhaseClock
 from gonogo.stacks.local.account import unprivileged
-from gonogo.stacks.local.binaries import find_binaries
+from gonogo.stacks.local.binaries import binaries_of
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.spawner import Spawner
@@ -65,7 +67,7 @@ Look at `restored` first: it holds the tool's own words. What differs from the r
 class VerifyOptions:
     """The options of the command line."""
 
-    path: Path
+    path: str  # of a file or folder, or a URL
     reference: str | None = None  # a connection string, or a facts file of `gonogo fingerprint`
     restore_time_s: float | None = None  # the longest that a restore may take
     asked: Asked = field(default_factory=Asked)
@@ -80,11 +82,13 @@ class VerifyOptions:
 
 def verify(options: VerifyOptions, observer: Observer, interruption: Interruption | None = None) -> Result:
     """Verify a backup. Raises UsageError, NotMeasurable before anything is started, never after."""
-    given = recognise(options.path)
+    remote = remote_of(options.path) if is_url(options.path) else None
+    given = Given(path=Path(remote.name), size_bytes=0) if remote else recognise(Path(options.path))
     require_sensible(options, given)
     portrait = reference_of(options.reference) if options.reference else None
     request = Request(
         given=given,
+        remote=remote,
         asked=options.asked,
         reference=portrait,
         limit_bytes=options.limit_bytes,
@@ -96,6 +100,8 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
     name = options.stack or f"backup {given.path.name}"  # which no stack can be called
     info = {"stack": name, "suite": "verify-backup", "command": VERIFY_BACKUP, "tool": tool(), "commit": None}
     with interruptible(interruption), recorded(options.out, info, observer) as (directory, services):
+        if remote is not None:
+            services.secret(remote.url)
         directory.write(CONTEXT, _context(options, given, name, directory.run_id).to_json())
         directory.write(PLAN, plan.to_json())
         judgement = concluded(
@@ -252,12 +258,14 @@ def _verified(
             with _site(services, len(running), deadline) as site:
                 if item.id == WAYS and not running[0].size_bytes:
                     raise NotMeasurable("the backup was not restored, so there is nothing to choose between")
+                asked = running[0].request if running else request  # a downloaded one lies here since
                 verifying = (Exploring if item.id == WAYS else Verifying)(
-                    request=request,
+                    request=asked,
                     recorder=Recorder(directory, item.id),
                     deadline=deadline,
                     site=site,
-                    binaries=find_binaries(None, site.account),
+                    binaries=binaries_of(asked.given.major, site.account),
+                    clock=PhaseClock("download" if asked.remote else "provision"),
                 )
                 running.append(verifying)
                 verifying.run()
@@ -297,10 +305,12 @@ def _site(services: LocalRun, number: int, deadline: Deadline) -> Iterator[Site]
 
 def _facts(request: Request, verifying: Verifying | None) -> Facts:
     """What the verdict is about."""
+    given = verifying.request.given if verifying else request.given
+    place = request.remote.shown if request.remote else given.path
     digest = f", sha256 {verifying.digest} of what was read" if verifying and verifying.digest else ""
     return Facts(
         runtime=RUNTIME,
         versions=verifying.versions if verifying else {},
-        images={"backup": f"{request.given.path} ({request.given.sentence}){digest}"},
+        images={"backup": f"{place} ({given.sentence}){digest}"},
         data_size_bytes=verifying.size_bytes if verifying else None,
     )

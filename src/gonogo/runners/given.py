@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import NotMeasurable
+from gonogo.core.errors import NotMeasurable, UsageError
 from gonogo.core.event import ItemProgressed, ObservationMade, TimelineDrawn
 from gonogo.core.observation import Observation
 from gonogo.core.quantity import format_bytes
@@ -27,7 +27,8 @@ from gonogo.drills.given.cluster import ClusterDump
 from gonogo.drills.given.filling import Filled, Filling
 from gonogo.drills.given.logical import Dump
 from gonogo.drills.given.made import Made
-from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of
+from gonogo.drills.given.recognise import HEAD_BYTES, found, kind_of, recognise
+from gonogo.drills.given.remote import Remote, download
 from gonogo.drills.given.staging import Taking
 from gonogo.pg.portrait import Portrait
 from gonogo.pg.sessions import Connection, session
@@ -56,9 +57,10 @@ FIRST_BYTES, RATIO = 2 * 2**30, 100  # what may be written by default: an empty 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked: verify `given`, against `reference` where there is one."""
+    """What is asked: verify `given`, against `reference` where there is one. What is `remote` is downloaded first."""
 
     given: Given
+    remote: Remote | None = None
     asked: Asked = field(default_factory=Asked)
     reference: Portrait | None = None
     limit_bytes: int | None = None  # of everything that is written
@@ -96,6 +98,8 @@ class Verifying:
 
     def run(self) -> None:
         """Verify it, and record what it showed. Raises NotMeasurable."""
+        if self.request.remote is not None:
+            self._download(self.request.remote)
         if self.request.given.unsupported:
             raise NotMeasurable(self.request.given.unsupported)
         box = Box(site=self.site, binaries=self.binaries)
@@ -110,6 +114,23 @@ class Verifying:
         finally:
             box.close()
             self._draw()
+
+    def _download(self, remote: Remote) -> None:
+        """Into the run's folder; from then on it is a file like any other."""
+        self.progress(f"downloading {remote.shown}")
+        folder = self.site.run.scratch / "download"
+        folder.mkdir(mode=0o700)
+        free = shutil.disk_usage(folder).free - RESERVE_BYTES
+        download(
+            remote, folder / remote.name, min(free, self.request.limit_bytes or free), self.deadline, self.progress
+        )
+        try:
+            given = recognise(folder / remote.name)
+        except UsageError as error:
+            said = str(error).replace(str(folder / remote.name), remote.shown)
+            raise NotMeasurable(f"what was downloaded cannot be verified: {said}") from None
+        self.request = replace(self.request, given=given, remote=None)
+        self.clock.begin("provision")
 
     def _draw(self) -> None:
         drawn = report.timeline(self.clock, self.recorder.elapsed_s)

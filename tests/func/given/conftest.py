@@ -209,12 +209,12 @@ def verified(contained: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     number = count()
 
-    def run(path: Path, **options: Any) -> Answer:
+    def run(path: Path, *, url: str = "", **options: Any) -> Answer:
         before = listing(path.parent)
         asked = Asked(**{name: options.pop(name) for name in ASKED if name in options})
         chosen = {"time_limit_s": SECONDS, "asked": asked, **options}
         result = verify(
-            VerifyOptions(path=path, out=tmp_path / "out" / "run" / str(next(number)), **chosen), Observer()
+            VerifyOptions(path=url or str(path), out=tmp_path / "out" / "run" / str(next(number)), **chosen), Observer()
         )
         assert listing(path.parent) == before
         assert [one for top in scratch.iterdir() for one in top.iterdir()] == []

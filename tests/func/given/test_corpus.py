@@ -16,7 +16,10 @@ from gonogo.engine.corpus.plan import CorpusOptions
 from gonogo.pg import fingerprint
 
 # One of each kind that showed a mistake when it was first tried, and a harmless one.
-MEMBERS = ("sql/rows_lost/1", "tar/truncated/0@1", "custom/row_security/2", "sql/line_ends/*")
+MEMBERS = (
+    "sql/rows_lost/1", "tar/truncated/0@1", "custom/row_security/2", "sql/line_ends/*", "chain/wrong_version/0",
+    "received/emptied_file/0",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

@@ -15,11 +15,10 @@ from tests.func.given.conftest import Source, Verify, copied, short_folder, with
 from gonogo.drills.given import barman, pgbackrest
 from gonogo.engine.portraits import write_portrait
 from gonogo.stacks.local.account import unprivileged
-from gonogo.stacks.local.binaries import find_binaries
+from gonogo.stacks.local.binaries import find_binaries, packaged
 
 PROGRAMS = {name: shutil.which(name, path="/usr/bin:/bin") for name in ("pgbackrest", "barman")}
-INSTALLED = sorted(one.parent for one in Path("/usr/lib/postgresql").glob("1[3-9]/bin/initdb"))
-OLDEST = next(iter(INSTALLED), None)  # which the versions of both here know
+OLDEST = next((one.bindir for one in packaged(unprivileged())), None)  # which the versions of both here know
 pytestmark = pytest.mark.skipif(
     OLDEST is None or None in PROGRAMS.values(), reason="pgbackrest, barman and a PostgreSQL of Debian are not all here"
 )
@@ -104,12 +103,6 @@ def cluster() -> Iterator[Cluster]:
             found.run("pg_ctl", "-D", data, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder)
-
-
-@pytest.fixture(autouse=True)
-def its_major(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The programs of its version are used."""
-    monkeypatch.setenv("GONOGO_PG_BINDIR", str(OLDEST))
 
 
 @pytest.fixture

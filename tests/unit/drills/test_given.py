@@ -45,6 +45,26 @@ def test_what_a_dump_speaks_of() -> None:
     assert set(found.roles) == {"keeper", "boss", "app", 'Odd "one" ', "reader", "maker"}
 
 
+@pytest.mark.parametrize(
+    ("files", "major"),
+    [
+        ({"PG_VERSION": b"15\n", "global/pg_control": b"", "backup_label": b""}, 15),
+        ({"a/PG_VERSION": b"9.6\n", "a/global/x": b"", "b/PG_VERSION": b"17\n", "b/global/x": b""}, 17),
+        ({"archive/m/x": b"", "backup/m/backup.info": b'[db]\ndb-id=1\ndb-version="16"\n'}, 16),
+        ({"m/wals/xlog.db": b"", "m/base/20260101T000000/backup.info": b"timeline=1\nversion=150018\n"}, 15),
+        ({"m/wals/xlog.db": b"", "m/base/20260101T000000/other": b""}, None),
+        ({"PG_VERSION": b"\xff" * 99, "global/pg_control": b"", "backup_label": b""}, None),
+        ({"base.tar": b"", "backup_manifest": b"{}"}, None),
+    ],
+)
+def test_of_which_version_files_are(files: dict[str, bytes], major: int | None, tmp_path: Path) -> None:
+    for name, content in files.items():
+        path = tmp_path / "it" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    assert recognise(tmp_path / "it").major == major
+
+
 def test_a_file_without_line_ends_is_not_one_line_in_memory(tmp_path: Path) -> None:
     path = tmp_path / "long"
     path.write_bytes(b"x" * 3 * LONGEST_LINE + b"\nGRANT\n")

@@ -16,6 +16,9 @@ class Form(StrEnum):
     CLUSTER = "cluster"  # by psql, every role and database
     FILES = "files"  # a data directory
     TARS = "tars"  # a data directory in archives
+    CHAIN = "chain"  # data directories, each the rest of the one before
+    ARCHIVED = "archived"  # a data directory, and WAL beside it
+    REPOSITORY = "repository"  # what another program keeps of a cluster, by that program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,11 +32,17 @@ class Method:
     squeezed: str = ""
     creates: bool = True  # whether it brings the database itself, its settings and its grants
     appended: bool = False  # written through an append-only output, which a second table of contents needs
+    unfinished: bool = False  # its last segment of WAL is one that was still being received
 
     @property
     def physical(self) -> bool:
         """Whether it is of a whole cluster."""
-        return self.form in {Form.FILES, Form.TARS}
+        return self.form in {Form.FILES, Form.TARS} or self.moving
+
+    @property
+    def moving(self) -> bool:
+        """Whether it is made while its database changes."""
+        return self.form in {Form.CHAIN, Form.ARCHIVED, Form.REPOSITORY}
 
     @property
     def is_text(self) -> bool:
@@ -66,6 +75,11 @@ METHODS: tuple[Method, ...] = (
     _dump("base.tar", Form.TARS, "-Ft", file=False),
     _dump("base.tar.gz", Form.TARS, "-Ft", "-z", file=False),
     _dump("base.tar.zst", Form.TARS, "-Ft", file=False, squeezed="zstd"),
+    _dump("chain", Form.CHAIN, file=False),
+    _dump("archived", Form.ARCHIVED, file=False),
+    _dump("received", Form.ARCHIVED, file=False, unfinished=True),
+    _dump("pgbackrest", Form.REPOSITORY, file=False),
+    _dump("barman", Form.REPOSITORY, file=False),
 )
 
 

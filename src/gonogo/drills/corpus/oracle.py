@@ -19,6 +19,7 @@ from psycopg import sql
 from gonogo.core.errors import StackError
 from gonogo.drills.corpus.methods import DATABASE, Form, Method
 from gonogo.drills.corpus.programs import Programs, Refused, Server
+from gonogo.drills.corpus.recovering import put_away, recovered
 
 ROLES = 'CREATE ROLE rag_owner LOGIN; CREATE ROLE rag_app LOGIN; CREATE ROLE rag_reader; CREATE ROLE "Odd role";'
 LANDING = "landing"  # where a dump that creates its database begins
@@ -47,6 +48,7 @@ class Oracle:
 
     programs: Programs
     empty: Path  # the data directory of an empty cluster, stopped
+    packaged: Programs | None = None  # of the version that programs of repositories know
     healthy: dict[str, Reading] = field(default_factory=dict)  # by method; may be shared with other oracles
     _server: Server | None = None
 
@@ -134,23 +136,29 @@ class Oracle:
     # --- base backups
 
     def _from_files(self, method: Method, path: Path) -> Reading:
-        data = self.programs.folder / "files"
+        programs = self.packaged if method.form is Form.REPOSITORY and self.packaged else self.programs
+        data = programs.folder / "files"
         try:
-            self._laid_out(method, path, data)
-            self.programs.run("pg_verifybackup", data)
-            with self.programs.server(data) as server:
+            with programs.server(data, self._laid_out(programs, method, path, data)) as server:
                 found = {**self._read(server), "roles": self._roles(server)}
-                self.programs.run("pg_amcheck", "--install-missing", "-d", DATABASE, to=server)
-            self.programs.run("pg_checksums", "--check", "-D", data)
+                programs.run("pg_amcheck", "--install-missing", "-d", DATABASE, to=server)
+            programs.run("pg_checksums", "--check", "-D", data)
         finally:
-            shutil.rmtree(data, ignore_errors=True)
+            put_away(programs, data)
         return found
 
-    def _laid_out(self, method: Method, path: Path, data: Path) -> None:
-        """The data directory, as the manual of pg_basebackup says to make it."""
+    def _laid_out(self, programs: Programs, method: Method, path: Path, data: Path) -> Mapping[str, str]:
+        """The data directory, as the manuals say to make it; returns settings of the server that starts from it."""
+        if method.moving:
+            return recovered(programs, method, path, data)
         if method.form is Form.FILES:
-            _copied(self.programs, path, data)
-            return
+            _copied(programs, path, data)
+        else:
+            self._unpacked(method, path, data)
+        programs.run("pg_verifybackup", data)
+        return {}
+
+    def _unpacked(self, method: Method, path: Path, data: Path) -> None:
         self.programs.account.folder(data)
         suffix = {"": "", "gzip": ".gz", "zstd": ".zst"}[method.compression]
         how = {"": [], "gzip": ["--gzip"], "zstd": ["--zstd"]}[method.compression]
@@ -182,7 +190,8 @@ class Oracle:
 
 def _rows(connection: psycopg.Connection[tuple[object, ...]], table: str) -> str:
     """A digest of all rows, whatever their order."""
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} TO STDOUT".encode()) as copy:
+    statement = sql.SQL("COPY (SELECT * FROM ONLY {}) TO STDOUT").format(sql.SQL(table))  # regclass text
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         lines = b"".join(bytes(part) for part in copy).split(b"\n")
     return hashlib.sha256(b"\n".join(sorted(lines))).hexdigest()
 

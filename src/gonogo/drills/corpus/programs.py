@@ -10,12 +10,13 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gonogo.core.errors import StackError
+from gonogo.drills.corpus.methods import DATABASE
 from gonogo.stacks.local.account import Account
 from gonogo.stacks.local.binaries import Binaries
 from gonogo.stacks.local.processes import MARK
@@ -79,7 +80,9 @@ class Programs:
         found = str(path) if path.is_file() else shutil.which(program, path="/usr/bin:/bin")
         if found is None:
             raise StackError(f"there is no program {program} here")
-        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", MARK: self.site.run.run_id}
+        environment = {
+            "PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder), MARK: self.site.run.run_id
+        }  # fmt: skip
         if library := os.environ.get("LD_LIBRARY_PATH"):
             environment["LD_LIBRARY_PATH"] = library
         if to is not None:
@@ -88,13 +91,18 @@ class Programs:
         done = _ended(limited, environment, self, text, out, append=append)
         return (done.stderr if complaints else done.stdout or b"").decode(errors="replace")
 
+    def sql(self, server: Server, statements: str, database: str = DATABASE) -> None:
+        """Run statements as superuser, up to the first that fails. Raises Refused."""
+        arguments = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-d", database]
+        self.run("psql", *arguments, to=server, text=statements)
+
     @contextmanager
-    def server(self, data: Path) -> Iterator[Server]:
-        """A server on a data directory. Raises Refused where none starts from it."""
+    def server(self, data: Path, more: Mapping[str, str] | None = None) -> Iterator[Server]:
+        """A server on a data directory, with `more` settings. Raises Refused where none starts from it."""
         log = self.folder / f"{data.name}.log"
         log.unlink(missing_ok=True)
         found = Server(host=self.folder, port=FIRST_PORT + next(self.numbers), data=data)
-        settings = {**SETTINGS, "unix_socket_directories": str(self.folder), "port": str(found.port)}
+        settings = {**SETTINGS, **(more or {}), "unix_socket_directories": str(self.folder), "port": str(found.port)}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         command = [self.binaries.program("postgres"), "-D", str(data), *options]
         child = self.site.spawn(data.name, command, folder=self.folder, log=log, as_account=True)

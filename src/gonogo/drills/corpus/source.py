@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -13,7 +13,9 @@ from threading import Lock
 
 from gonogo.core.errors import StackError
 from gonogo.drills.corpus.methods import DATABASE, Form, Method
+from gonogo.drills.corpus.moving import MAKERS
 from gonogo.drills.corpus.programs import SUPERUSER, Programs, Refused, Server
+from gonogo.stacks.local.boxed import SETS_IN_INITDB
 
 # What was written between the backup that everybody means and the one of the day before.
 UNDONE_DAY = """
@@ -25,11 +27,24 @@ SELECT setval('public.chunks_id_seq', 1080);
 """
 
 
+PRISTINE = files("gonogo.drills.corpus").joinpath("pristine.sql").read_text()
+OF_VECTORS = re.compile(r"^(CREATE EXTENSION vector|ALTER .* SET hnsw\.|CREATE INDEX .* USING hnsw).*\n", re.MULTILINE)
+VECTOR = re.compile(r"\bvector(?:\(\d+\))?(?=[\s,)]|$)", re.MULTILINE)
+
+
+def without_vectors(text: str) -> str:
+    """The same database for a server that has no pgvector: arrays in their place, without an index."""
+    plain = VECTOR.sub("real[]", OF_VECTORS.sub("", text))
+    return plain.replace("ORDER BY embedding <=> query", "ORDER BY embedding[1] - query[1]")
+
+
 @dataclass(slots=True, kw_only=True)
 class Source:
     """The stopped cluster, below `programs.folder`. Copies of it are started, changed, backed up and thrown away."""
 
     programs: Programs
+    settings: Mapping[str, str] = field(default_factory=dict)  # of its copies
+    pristine: str = PRISTINE  # the SQL that makes the database
     _lock: Lock = field(default_factory=Lock)
     _copies: int = 0
 
@@ -45,15 +60,15 @@ class Source:
 
     def make(self) -> None:
         """Make the cluster and what is in it. Raises StackError."""
+        sets = ["--set=dynamic_shared_memory_type=mmap"] if self.programs.binaries.major >= SETS_IN_INITDB else []
         try:
             self.programs.run(
                 "initdb", "-D", self.cluster, "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
-                "--wal-segsize=1", "--data-checksums", "--set=dynamic_shared_memory_type=mmap",
+                "--wal-segsize=1", "--data-checksums", *sets,
             )  # fmt: skip
             shutil.copytree(self.cluster, self.empty)
             with self.programs.server(self.cluster) as server:
-                sql = files("gonogo.drills.corpus").joinpath("pristine.sql").read_text()
-                self._sql(server, sql, database="postgres")
+                self.programs.sql(server, self.pristine, database="postgres")
         except Refused as error:
             raise StackError(f"the database of the corpus cannot be made: {error}") from error
 
@@ -67,18 +82,14 @@ class Source:
         self.programs.account.own(data)
         data.chmod(0o700)
         try:
-            with self.programs.server(data) as server:
+            with self.programs.server(data, self.settings) as server:
                 if statements:
-                    self._sql(server, statements)
+                    self.programs.sql(server, statements)
                 yield Clone(programs=self.programs, server=server)
         except Refused as error:
             raise StackError(f"a copy of the corpus' database cannot be had: {error}") from error
         finally:
             shutil.rmtree(data, ignore_errors=True)
-
-    def _sql(self, server: Server, statements: str, database: str = DATABASE) -> None:
-        arguments = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-d", database]
-        self.programs.run("psql", *arguments, to=server, text=statements)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +102,9 @@ class Clone:
     def back_up(self, method: Method, target: Path) -> Path:
         """Make a backup, by PostgreSQL's own program; returns the path that people would keep. Raises Refused."""
         run, to = self.programs.run, self.server
-        if method.physical:
+        if method.moving:
+            MAKERS[method.name](self.programs, self.server, target)
+        elif method.physical:
             run("pg_basebackup", *method.arguments, f"--pgdata={target}", "--checkpoint=fast", "--no-sync", to=to)
         elif method.form is Form.CLUSTER:
             run("pg_dumpall", f"--file={target}", to=to)

@@ -68,7 +68,9 @@ def replaced(file: Path, start: int, size: int, by: bytes) -> None:
 
 def _all(copy: Copy) -> Iterator[Spot]:
     for file in files_of(copy):
-        if copy.method.form is Form.FILES or (copy.method.form is Form.ARCHIVE and not copy.method.file):
+        if copy.method.moving:
+            yield _whole(_kind_in(str(file.relative_to(copy.path))), file)
+        elif copy.method.form is Form.FILES or (copy.method.form is Form.ARCHIVE and not copy.method.file):
             yield _whole(_kind(str(file.relative_to(copy.path))), file)
         elif file.suffix == ".tar" or copy.method.name == "tar":
             yield from _of_archive(file)
@@ -82,6 +84,21 @@ def _whole(part: str, file: Path) -> Spot:
     return Spot(part=part, file=file, start=0, size=file.stat().st_size)
 
 
+def _kind_in(name: str) -> str:
+    """What a file of several backups, or of a repository, is."""
+    folders = name.split("/")[:-1]
+    last = name.rpartition("/")[2]
+    if last.startswith(("backup.info", "archive.info", "xlog.db")):
+        return "list of what there is"
+    if last.startswith("backup.manifest"):
+        return "manifest"
+    if {"wal", "wals", "archive"} & {*folders[:2]}:
+        return "history" if ".backup" in last or ".history" in last else "WAL"
+    roots = [number for number, one in enumerate(folders) if one in {"data", "pg_data"}]
+    inside = name.split("/")[roots[0] + 1 if roots else 1 :]
+    return _kind("/".join(inside).removesuffix(".gz"))
+
+
 def _kind(name: str) -> str:
     """What a file of a backup is."""
     folder, _, last = name.rpartition("/")
@@ -89,6 +106,7 @@ def _kind(name: str) -> str:
         return SYSTEM_FILES[name]
     if folder.startswith("pg_wal"):
         return "WAL"
+    last = last.removeprefix("INCREMENTAL.")
     if folder.startswith("base") and last.partition("_")[0].isdigit():
         if "_" in last:
             return "map of a relation"

@@ -59,7 +59,8 @@ class BackupKind(StrEnum):
 class Given:
     """A backup as it was found. `unsupported`: it is one, and why this gonogo cannot restore it.
 
-    `kind` is None where that shows only after decompression, or where it is not supported.
+    `kind` is None where that shows only after decompression, or where it is not supported. `major`: of the PostgreSQL
+    that it is of, where a look at it tells.
     """
 
     path: Path
@@ -67,6 +68,7 @@ class Given:
     kind: BackupKind | None = None
     compression: str = ""  # of the file as a whole: gzip, zstd, lz4
     unsupported: str = ""
+    major: int | None = None
 
     @property
     def sentence(self) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import zlib
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from gonogo.core.errors import UsageError
@@ -31,6 +34,12 @@ WANTED = (
 )
 BEFORE_IT = "give the folder that holds it and those before it"
 SHOWN = 5
+MAJOR = {  # how each kind writes it in a small file of its own
+    BackupKind.BASE: re.compile(rb"^(\d{2})$", re.MULTILINE),
+    BackupKind.CHAIN: re.compile(rb"^(\d{2})$", re.MULTILINE),
+    BackupKind.PGBACKREST: re.compile(rb'^db-version="(\d{2})"$', re.MULTILINE),
+    BackupKind.BARMAN: re.compile(rb"^version=(\d{2})\d{4}$", re.MULTILINE),
+}
 
 
 def recognise(given: Path) -> Given:
@@ -46,7 +55,8 @@ def _recognised(given: Path) -> Given:
     if not path.exists():
         raise UsageError(f"{given}: there is no such file or folder")
     if path.is_dir():
-        return _folder(path)
+        found = _folder(path)
+        return replace(found, major=major_of(found))
     if not path.is_file():
         raise UsageError(f"{given} is neither a file nor a folder")
     with path.open("rb") as file:
@@ -141,6 +151,30 @@ def barman_servers(path: Path) -> list[Path]:
     """The folders of servers, of a repository or of one of its servers."""
     found = [one for one in (path, *sorted(path.iterdir())) if one.is_dir() and not one.is_symlink()]
     return [one for one in found if {"base", "wals"} <= {inside.name for inside in one.iterdir()}]
+
+
+def major_of(given: Given) -> int | None:
+    """The major version of PostgreSQL that a folder says it is of. Nothing depends on it but whose programs try."""
+    if given.kind not in MAJOR:
+        return None
+    for path in _telling(given.kind, given.path):
+        if match := MAJOR[given.kind].search(_head_of(path)):
+            return int(match[1])
+    return None
+
+
+def _telling(kind: BackupKind, path: Path) -> Iterator[Path]:
+    """The files that tell it."""
+    match kind:
+        case BackupKind.BASE:
+            yield path / "PG_VERSION"
+        case BackupKind.CHAIN:
+            yield from (one / "PG_VERSION" for one in sorted(path.iterdir()) if is_base(one))
+        case BackupKind.PGBACKREST:
+            yield from sorted((path / "backup").glob("*/backup.info"))
+        case _:
+            for server in barman_servers(path):
+                yield from sorted((server / "base").glob("*/backup.info"))
 
 
 def _size_of(folder: Path) -> int:

@@ -29,6 +29,8 @@ def drills(options: CorpusOptions, tell: Tell) -> CorpusMatrix:
         site_of(services, interruption) as site,
     ):
         ground = ground_of(options, tell, interruption, site)
+        left_out = [f"{one.name}: here is no {ground.missing(one)}" for one in METHODS if ground.missing(one)]
+        members = [one for one in members if not ground.missing(one.method)]
         methods = [one for one in METHODS if any(member.method == one for member in members)]
         ground.total = len(methods) + len(members)
         try:
@@ -40,4 +42,6 @@ def drills(options: CorpusOptions, tell: Tell) -> CorpusMatrix:
             interruption.set(str(error))
     order = {one.id: number for number, one in enumerate(members)}
     tried = sorted(ground.tried, key=lambda one: order.get(one.id, -1))
-    return CorpusMatrix(seed=options.seed, tried=tuple(tried), interrupted=interruption.reason)
+    return CorpusMatrix(
+        seed=options.seed, tried=tuple(tried), interrupted=interruption.reason, left_out=tuple(left_out)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -10,16 +11,16 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from gonogo.core.deadline import Deadline, Interruption
-from gonogo.drills.corpus.methods import DATABASE, Method
+from gonogo.drills.corpus.methods import DATABASE, Form, Method
 from gonogo.drills.corpus.oracle import Oracle, Reading
 from gonogo.drills.corpus.programs import Programs
-from gonogo.drills.corpus.source import UNDONE_DAY, Source
+from gonogo.drills.corpus.source import PRISTINE, UNDONE_DAY, Source, without_vectors
 from gonogo.engine.corpus.matrix import Tried
 from gonogo.engine.corpus.plan import CorpusOptions
 from gonogo.engine.portraits import write_portrait
 from gonogo.engine.services import LocalRun
 from gonogo.stacks.local.account import unprivileged
-from gonogo.stacks.local.binaries import find_binaries
+from gonogo.stacks.local.binaries import find_binaries, packaged
 from gonogo.stacks.local.boxed import initdb_arguments
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.local.site import Site
@@ -27,6 +28,9 @@ from gonogo.stacks.local.spawner import Spawner
 from gonogo.stacks.references import References
 
 SIDE_BY_SIDE = 2
+SUMMARIZES = 17  # the first version that makes incremental backups
+KEEPERS = ("pgbackrest", "barman")
+UNDONE = {"today": "", "yesterday": UNDONE_DAY}  # of each day, what is not yet done by then
 LONGEST_S = 24 * 3600.0
 Tell = Callable[[str], None]
 
@@ -39,6 +43,7 @@ class Ground:
     tell: Tell
     interruption: Interruption
     source: Source
+    packaged: Source | None = None  # of the version that programs of repositories know
     folder: Path
     oracles: SimpleQueue[Oracle] = field(default_factory=SimpleQueue)
     tried: list[Tried] = field(default_factory=list)
@@ -46,10 +51,17 @@ class Ground:
     places: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @property
-    def facts(self) -> Path:
-        """The reference of everything."""
-        return self.folder / "facts.json"
+    def facts(self, method: Method) -> Path:
+        """The reference of what is backed up by a method."""
+        return self.folder / ("facts-packaged.json" if method.form is Form.REPOSITORY else "facts.json")
+
+    def missing(self, method: Method) -> str:
+        """What there is not here to make a backup by a method, "" for nothing."""
+        if method.form is Form.REPOSITORY and self.packaged is None:
+            return f"{' and '.join(KEEPERS)} with a packaged PostgreSQL"
+        if method.form is Form.CHAIN and not self.source.settings:
+            return f"PostgreSQL {SUMMARIZES}"
+        return ""
 
     @property
     def empty(self) -> Path:
@@ -87,25 +99,47 @@ def site_of(services: LocalRun, interruption: Interruption) -> Iterator[Site]:
 def ground_of(options: CorpusOptions, tell: Tell, interruption: Interruption, site: Site) -> Ground:
     folder = site.account.folder(site.scratch / "c")
     programs = Programs(site=site, binaries=find_binaries(None, site.account), folder=folder)
+    summarizing = {"summarize_wal": "on"} if programs.binaries.major >= SUMMARIZES else {}
+    source = Source(programs=programs, settings=summarizing)
     return Ground(
-        options=options, tell=tell, interruption=interruption, source=Source(programs=programs), folder=folder
-    )
+        options=options, tell=tell, interruption=interruption, folder=folder, source=source,
+        packaged=packaged_source(programs),
+    )  # fmt: skip
+
+
+def packaged_source(programs: Programs) -> Source | None:
+    """A server of a version that programs of repositories know; None where there is none here, or no such program."""
+    oldest = next(packaged(programs.account), None)
+    if oldest is None or not all(shutil.which(name, path="/usr/bin:/bin") for name in KEEPERS):
+        return None
+    folder = programs.account.folder(programs.folder / "packaged")
+    own = replace(programs, binaries=oldest, folder=folder)
+    return Source(programs=own, settings={"archive_mode": "on"}, pristine=without_vectors(PRISTINE))
 
 
 def make_healthy(ground: Ground, methods: Sequence[Method]) -> None:
-    """The database, its facts, and two backups by each method: of today, and of the day before."""
+    """The databases, their facts, and two backups by each method: of today, and of the day before."""
     ground.tell("making the database")
-    ground.source.make()
     programs = ground.source.programs
     programs.run("initdb", *initdb_arguments(ground.empty, programs.binaries.major))
-    for day, statements in (("today", ""), ("yesterday", UNDONE_DAY)):
-        folder = programs.account.folder(ground.folder / day)
+    for day in UNDONE:
+        programs.account.folder(ground.folder / day)
+    kept = [one for one in methods if one.form is Form.REPOSITORY]
+    ground.source.make()
+    _back_up(ground, ground.source, [one for one in methods if one not in kept])
+    if kept and ground.packaged is not None:
+        ground.packaged.make()
+        _back_up(ground, ground.packaged, kept)
+
+
+def _back_up(ground: Ground, source: Source, methods: Sequence[Method]) -> None:
+    for day, statements in UNDONE.items():
         ground.tell(f"backing it up by {len(methods)} methods: {day}")
-        with ground.source.copy(statements) as clone:
+        with source.copy(statements) as clone:
             for method in methods:
-                clone.back_up(method, folder / method.name)
-            if not statements:
-                write_portrait(clone.server.dsn(DATABASE), ground.facts)
+                clone.back_up(method, ground.healthy(method, day))
+            if methods and not statements:
+                write_portrait(clone.server.dsn(DATABASE), ground.facts(methods[0]))
 
 
 @contextmanager
@@ -116,7 +150,11 @@ def oracles(ground: Ground) -> Iterator[None]:
     with ExitStack() as stack:
         for number in range(SIDE_BY_SIDE):
             folder = programs.account.folder(ground.folder / f"o{number}")
-            oracle = Oracle(programs=replace(programs, folder=folder), empty=ground.source.empty, healthy=known)
+            packaged = ground.packaged
+            oracle = Oracle(
+                programs=replace(programs, folder=folder), empty=ground.source.empty, healthy=known,
+                packaged=replace(packaged.programs, folder=folder) if packaged else None,
+            )  # fmt: skip
             stack.enter_context(oracle.ready())
             ground.oracles.put(oracle)
         yield

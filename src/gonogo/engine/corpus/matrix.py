@@ -79,6 +79,7 @@ class CorpusMatrix:
     seed: int
     tried: tuple[Tried, ...]
     interrupted: str | None = None
+    left_out: tuple[str, ...] = ()  # methods by which no backup can be made here, and why
 
     def counts(self) -> Mapping[tuple[str, str], Counter[Judged]]:
         """How many members of each method and mutation show what."""
@@ -131,6 +132,7 @@ class CorpusMatrix:
             "cells": cells,
             "tried": [one.to_json() for one in self.tried],
             "interrupted": self.interrupted,
+            "left_out": list(self.left_out),
         }
 
 
@@ -140,6 +142,7 @@ def summary(matrix: CorpusMatrix, seconds: float) -> str:
     caught = total[Judged.CAUGHT] + total[Judged.HELD]
     harmless = total[Judged.PASSED] + total[Judged.ALARM]
     left = f", {total[Judged.NOT_TRIED]} not tried" if total[Judged.NOT_TRIED] else ""
+    left += f", left out {'; '.join(matrix.left_out)}" if matrix.left_out else ""
     return (
         f"seed {matrix.seed}: {caught} of {matrix.broken} broken backups caught ({total[Judged.HELD]} of them HOLD, "
         f"{matrix.alone} also without a reference), {total[Judged.MISSED]} missed; {harmless} harmless ones, "

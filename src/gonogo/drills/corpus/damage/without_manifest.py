@@ -6,7 +6,7 @@ from random import Random
 
 from gonogo.drills.corpus import Copy
 from gonogo.drills.corpus.damage.flipped_bit import FlippedBit
-from gonogo.drills.corpus.methods import Method
+from gonogo.drills.corpus.methods import Form, Method
 
 
 class WithoutManifest:
@@ -14,7 +14,7 @@ class WithoutManifest:
 
     def suits(self, method: Method) -> bool:
         """Base backups."""
-        return method.physical
+        return method.form in {Form.FILES, Form.TARS}
 
     def apply(self, copy: Copy, dice: Random) -> str:
         """Remove it."""

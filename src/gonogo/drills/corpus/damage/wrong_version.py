@@ -19,7 +19,7 @@ class WrongVersion:
 
     def suits(self, method: Method) -> bool:
         """What is not compressed as a whole."""
-        return not method.squeezed and method.name != "base.tar.gz"
+        return not method.squeezed and method.name != "base.tar.gz" and method.form is not Form.REPOSITORY
 
     def apply(self, copy: Copy, dice: Random) -> str:
         """An older or a newer one."""
@@ -29,6 +29,8 @@ class WrongVersion:
             copy.path.write_bytes(SPOKEN.sub(rb"\g<1>%d" % other, content))
         elif copy.method.form is Form.FILES:
             (copy.path / "PG_VERSION").write_text(f"{other}\n")
+        elif copy.method.moving:
+            dice.choice(sorted(copy.path.glob("*/PG_VERSION"))).write_text(f"{other}\n")
         elif copy.method.form is Form.TARS:
             _in_archive(copy, other)
         else:
