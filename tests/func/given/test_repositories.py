@@ -169,7 +169,12 @@ BROKEN: dict[tuple[str, str], tuple[Callable[[Path], object], str]] = {
     ("pgbackrest", "wal-flip"): (lambda path: with_a_flipped_bit(wal(path / "archive")[-1]), "0000000100000000"),
     ("barman", "flip"): (lambda path: with_a_flipped_bit(largest(path / "main" / "base")), "pg_verifybackup"),
     ("barman", "failed"): (failed, "there is no finished backup"),
-    ("barman", "wal"): (lambda path: wal(path / "main" / "wals")[-2].unlink(), "the WAL of this backup is missing"),
+    ("barman", "label"): (
+        lambda path: next((path / "main" / "wals").rglob("*.backup")).write_bytes(b""),
+        "is not compressed as xlog.db says",
+    ),
+    ("barman", "list"): (lambda path: (path / "main" / "wals" / "xlog.db").unlink(), "xlog.db, does not name"),
+    ("barman", "wal"): (lambda path: wal(path / "main" / "wals")[-2].unlink(), "WAL is missing: 0000000100000000"),
 }
 
 

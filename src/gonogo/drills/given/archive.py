@@ -37,6 +37,7 @@ from gonogo.drills.given.wal import (
 )
 
 LABEL, PG_WAL = "backup_label", "pg_wal"
+MAGIC_BYTES = 8
 MAGICS = {GZIP: "gzip", ZSTD: "zstd", LZ4: "lz4"}
 SEGMENT_BYTES = re.compile(r"^Bytes per WAL segment:\s+(\d+)$", re.MULTILINE)
 SYSTEM = re.compile(r"^Database system identifier:\s+(\d+)$", re.MULTILINE)
@@ -44,6 +45,17 @@ CHECKPOINT = re.compile(r"^Time of latest checkpoint:\s+(.+)$", re.MULTILINE)
 HISTORY_BYTES = 64 * 1024
 LABEL_SECOND = timedelta(seconds=1)  # a label tells no fraction of it
 LEFT_AT = re.compile(r"^\d+\t([0-9A-F]+)/([0-9A-F]+)\t", re.MULTILINE)
+
+
+def take_in(filling: Filling, source: Path, target: Path, *, unfinished: bool = False) -> None:
+    """Copy or decompress a file of an archive, compressed or not. Raises RestoreFailed, NotMeasurable."""
+    filling.taking.file(source, target, compression_of(filling, source), unfinished=unfinished)
+
+
+def compression_of(filling: Filling, source: Path) -> str:
+    """By how a file begins; "" for none."""
+    head = filling.taking.head(source, MAGIC_BYTES)
+    return next((one for magic, one in MAGICS.items() if head.startswith(magic)), "")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -162,10 +174,7 @@ class Archive:
             raise RestoreFailed(f"{piece.file}: {flaw}")
 
     def _copy(self, file: str, name: str, *, unfinished: bool = False) -> None:
-        source, taking = self.files[file], self.filling.taking
-        head = taking.head(source, 8)
-        compression = next((one for magic, one in MAGICS.items() if head.startswith(magic)), "")
-        taking.file(source, self.folder / name, compression, unfinished=unfinished)
+        take_in(self.filling, self.files[file], self.folder / name, unfinished=unfinished)
 
     @property
     def settings(self) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gonogo.core.errors import NotMeasurable
 from gonogo.drills import RestoreFailed, printable, words
+from gonogo.drills.given.archive import compression_of, take_in
 from gonogo.drills.given.filling import Filled, Filling
 from gonogo.drills.given.physical import require_major, verify
 from gonogo.drills.given.recognise import barman_servers
@@ -23,6 +24,9 @@ GROUP = re.compile(r"^[0-9A-F]{16}$")
 DONE = ("DONE", "WAITING_FOR_WALS")
 INFO_BYTES = 2**20
 SHOWN = 5
+LIST, LIST_BYTES, LIST_FIELDS = "xlog.db", 256 * 2**20, 4
+SEGMENT_NAME = 24  # characters
+BEGINNING = b"START WAL LOCATION"  # of a label
 CONFIGURATION = """\
 [barman]
 barman_home = {home}
@@ -46,6 +50,7 @@ def fill(filling: Filling) -> Filled:
     source, box = _server(filling), filling.server.box
     backups = _backups(filling, source)
     identifier = _chosen(backups, filling.asked.backup)
+    wal = _wal_of(source / "wals")  # what comes while we work is not looked for: Barman may be at work, too
     server = source.name if SERVER.match(source.name) and source.name != PROGRAM else "restored"
     home = box.folder / "repository"
     for name in ("base", "wals", "incoming", "streaming", "errors"):
@@ -69,11 +74,52 @@ def fill(filling: Filling) -> Filled:
     done = box.run([program, *arguments], deadline=filling.deadline, semaphores=semaphores)
     if done.exit_code:
         raise RestoreFailed(f"barman: {words(done)} {printable(done.stdout[-300:])}")
+    _require_recoverable(filling, source / "wals", wal, backups[identifier].get("begin_wal", ""))
     return Filled(
         said=f"{identifier} of server {source.name}, of {len(backups)} backups",
         verified=verified,
-        wal=_wal_of(source / "wals"),
+        wal=wal,
     )
+
+
+def _require_recoverable(filling: Filling, folder: Path, wal: Mapping[str, Path], first: str) -> None:
+    """What `barman recover` without --get-wal would stop at, or leave out, though recovery itself can do without.
+
+    It takes the WAL that its list names, labels too. Raises RestoreFailed.
+    """
+    listed = _listed(filling, folder / LIST)
+    here = {name for name in wal if name >= first and name != LIST and len(name) >= SEGMENT_NAME}
+    now = _wal_of(folder)
+    lost = sorted(name for name in listed if name >= first and name not in now)
+    if lost:
+        raise RestoreFailed(f"WAL is missing: {printable(lost[0])}, which Barman's list of it ({LIST}) names")
+    unlisted = sorted(here - listed.keys())
+    if unlisted:
+        raise RestoreFailed(
+            f"Barman's list of WAL, {LIST}, does not name {printable(unlisted[0])}: `barman recover` leaves it out "
+            "(`barman rebuild-xlogdb` makes the list again)"
+        )
+    labels = filling.server.box.folder / "labels"
+    labels.mkdir(mode=0o700)
+    for name in sorted(here):
+        compression = compression_of(filling, wal[name]) or "None"
+        if listed[name] != compression:
+            raise RestoreFailed(
+                f"{printable(name)} is not compressed as {LIST} says: `barman recover` would stop there"
+            )
+        if name.endswith(".backup"):
+            take_in(filling, wal[name], labels / name)
+            if not filling.taking.head(labels / name, len(BEGINNING)).startswith(BEGINNING):
+                raise RestoreFailed(f"{printable(name)} is damaged: it is no label of a backup")
+
+
+def _listed(filling: Filling, path: Path) -> dict[str, str]:
+    """What Barman's list names, and how it is compressed."""
+    if path.is_symlink() or not path.is_file():
+        return {}
+    lines = filling.taking.head(path, LIST_BYTES).decode(errors="replace").splitlines()
+    fields = [line.split("\t") for line in lines]
+    return {one[0]: one[3] for one in fields if len(one) == LIST_FIELDS}
 
 
 def _server(filling: Filling) -> Path:
