@@ -111,6 +111,17 @@ def repository(cluster: Cluster, there: Path) -> Callable[[str], Path]:
     return lambda name: copied(cluster.folder / name, there / name)
 
 
+def test_one_damaged_list_of_two_is_no_harm(repository: Callable[[str], Path], verified: Verify) -> None:
+    path = repository("pgbackrest")
+    info = path / "backup" / "main" / "backup.info"
+    info.write_bytes(bytes(info.stat().st_size))
+    assert verified(path).verdict == ("PARTIAL", 0)
+    info.with_name("backup.info.copy").write_bytes(b"")
+    answer = verified(path)
+    assert answer.verdict == ("NO-GO", 1)
+    assert "backup.info of stanza main is damaged" in answer.detail("restored")
+
+
 @pytest.mark.parametrize("name", ["pgbackrest", "barman"])
 def test_equal_to_its_reference_is_go(
     name: str, cluster: Cluster, repository: Callable[[str], Path], verified: Verify

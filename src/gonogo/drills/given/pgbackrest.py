@@ -93,22 +93,35 @@ def _stanza(filling: Filling) -> Stanza:
     if len(names) != 1 or not STANZA.match(names[0]):
         there = printable(", ".join(names[:SHOWN])) or "none"
         raise NotMeasurable(f"gonogo restores from repositories of one stanza; here are {there}")
-    path = next((one for one in (folder / names[0] / INFO, folder / names[0] / COPY) if one.exists()), None)
-    if path is None:
+    lists = [one for one in (folder / names[0] / INFO, folder / names[0] / COPY) if one.exists()]
+    if not lists:
         raise RestoreFailed(f"stanza {names[0]} has no {INFO}: nobody can tell what is in it")
+    found, damage = list[Stanza](), list[RestoreFailed]()
+    for path in lists:
+        try:
+            found.append(_read(filling, path))
+        except RestoreFailed as error:
+            damage.append(error)
+    if not found:
+        raise damage[0]
+    return max(found, key=lambda one: sum((folder / names[0] / label).is_dir() for label in one.backups))
+
+
+def _read(filling: Filling, path: Path) -> Stanza:
+    """What one of the two copies of the list says; pgBackRest goes by the other where one is damaged."""
     content = filling.taking.head(path, INFO_BYTES)
     if content.startswith(ENCRYPTED):
         raise NotMeasurable("the repository is encrypted, and gonogo has no key of it")
     sections = _sections(content.decode(errors="replace"))
     try:
         backups = {name: json.loads(text) for name, text in sections.get("backup:current", {}).items()}
-        history = {int(name): json.loads(text) for name, text in sections.get("db:history", {}).items()}
+        history = {int(name): json.loads(text) for name, text in sections["db:history"].items()}
         archives = {number: f"{one['db-version']}-{number}" for number, one in history.items()}
         if not all(isinstance(one, dict) and isinstance(one.get("db-id"), int) for one in backups.values()):
             raise ValueError("a backup is not described")
     except (ValueError, KeyError, TypeError) as error:
-        raise RestoreFailed(f"{path.name} of stanza {names[0]} is damaged: {error}") from error
-    return Stanza(name=names[0], backups=dict(sorted(backups.items())), archives=archives)
+        raise RestoreFailed(f"{path.name} of stanza {path.parent.name} is damaged: {error}") from error
+    return Stanza(name=path.parent.name, backups=dict(sorted(backups.items())), archives=archives)
 
 
 def _sections(text: str) -> dict[str, dict[str, str]]:

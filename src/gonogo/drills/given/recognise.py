@@ -171,7 +171,7 @@ def _telling(kind: BackupKind, path: Path) -> Iterator[Path]:
         case BackupKind.CHAIN:
             yield from (one / "PG_VERSION" for one in sorted(path.iterdir()) if is_base(one))
         case BackupKind.PGBACKREST:
-            yield from sorted((path / "backup").glob("*/backup.info"))
+            yield from sorted((path / "backup").glob("*/backup.info*"))  # and its copy
         case _:
             for server in barman_servers(path):
                 yield from sorted((server / "base").glob("*/backup.info"))
