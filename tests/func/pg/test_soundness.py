@@ -84,8 +84,8 @@ def test_an_index_that_lost_most_of_its_rows_finds_little(
 
 
 def test_a_scan_of_the_whole_index_comes_to_every_row_that_has_a_distance(connection: Connection) -> None:
-    connection.execute("UPDATE notes SET dense = '[0,0,0,0,0,0,0,0]' WHERE id = 7")  # a zero vector has no cosine
-    assert soundness.reach(connection, the_index(connection, "dense", "vector_cosine_ops")) == (ROWS - 1, ROWS - 1)
+    connection.execute("UPDATE notes SET dense = '[0,0,0,0,0,0,0,0]' WHERE id < 8")  # a zero vector has no cosine
+    assert soundness.reach(connection, the_index(connection, "dense", "vector_cosine_ops")) == (ROWS - 7, ROWS - 7)
 
 
 def test_without_vectors_there_is_nothing_to_search(connection: Connection) -> None:
