@@ -19,7 +19,6 @@ import psycopg
 from gonogo.core.errors import StackError
 from gonogo.drills.corpus.methods import DATABASE
 from gonogo.drills.corpus.programs import SUPERUSER, Programs, Refused, Server
-from gonogo.stacks.local.processes import MARK
 from gonogo.stacks.local.site import Child
 
 BEFORE = """
@@ -80,22 +79,11 @@ def _archived(programs: Programs, server: Server, target: Path, *, unfinished: b
 @contextmanager
 def _receiver(programs: Programs, server: Server, folder: Path) -> Iterator[Child]:
     """A running pg_receivewal."""
-    command = [
-        programs.binaries.program("pg_receivewal"),
-        f"--directory={folder}",
-        "--no-loop",
-        "--synchronous",
-        "--status-interval=1",
-    ]
-    environment = {
-        "PATH": "/usr/bin:/bin", "LC_ALL": "C", MARK: programs.site.run.run_id,
-        "PGHOST": str(server.host), "PGPORT": str(server.port), "PGUSER": SUPERUSER,
-    }  # fmt: skip
-    if library := os.environ.get("LD_LIBRARY_PATH"):
-        environment["LD_LIBRARY_PATH"] = library
+    program = programs.binaries.program("pg_receivewal")
+    command = [program, f"--directory={folder}", "--no-loop", "--synchronous", "--status-interval=1"]
     child = programs.site.spawn(
         "pg_receivewal", command, folder=programs.folder, log=programs.folder / "receiver.log",
-        environment=environment, as_account=True,
+        environment=programs.environment(server), as_account=True,
     )  # fmt: skip
     try:
         _await(server, RECEIVING)

@@ -80,16 +80,20 @@ class Programs:
         found = str(path) if path.is_file() else shutil.which(program, path="/usr/bin:/bin")
         if found is None:
             raise StackError(f"there is no program {program} here")
-        environment = {
+        limited = ["/bin/sh", "-c", f'ulimit -t {CPU_SECONDS}; exec "$0" "$@"', found, *map(str, arguments)]
+        done = _ended(limited, self.environment(to), self, text, out, append=append)
+        return (done.stderr if complaints else done.stdout or b"").decode(errors="replace")
+
+    def environment(self, to: Server | None = None) -> dict[str, str]:
+        """What a program finds, and the server that it speaks to."""
+        found = {
             "PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "HOME": str(self.folder), MARK: self.site.run.run_id
         }  # fmt: skip
         if library := os.environ.get("LD_LIBRARY_PATH"):
-            environment["LD_LIBRARY_PATH"] = library
+            found["LD_LIBRARY_PATH"] = library
         if to is not None:
-            environment |= {"PGHOST": str(to.host), "PGPORT": str(to.port), "PGUSER": SUPERUSER}
-        limited = ["/bin/sh", "-c", f'ulimit -t {CPU_SECONDS}; exec "$0" "$@"', found, *map(str, arguments)]
-        done = _ended(limited, environment, self, text, out, append=append)
-        return (done.stderr if complaints else done.stdout or b"").decode(errors="replace")
+            found |= {"PGHOST": str(to.host), "PGPORT": str(to.port), "PGUSER": SUPERUSER}
+        return found
 
     def sql(self, server: Server, statements: str, database: str = DATABASE) -> None:
         """Run statements as superuser, up to the first that fails. Raises Refused."""

@@ -65,6 +65,8 @@ def download(remote: Remote, target: Path, limit_bytes: int, deadline: Deadline,
         ):
             if answer.status_code != httpx.codes.OK:
                 raise NotMeasurable(f"{remote.shown}: {answer.status_code} {answer.reason_phrase}")
+            if remote.url.lower().startswith("https:") and answer.url.scheme != "https":
+                raise NotMeasurable(f"{remote.shown} leads to {answer.url.scheme}://: nobody could tell what came")
             size = int(answer.headers.get("Content-Length", "0"))
             _require_room(remote, size, limit_bytes)
             done = 0
