@@ -108,6 +108,11 @@ def options(*groups: tuple[Callable[[Any], Any], ...]) -> Callable[[Any], Any]:
     return decorate
 
 
+def sentence(error: UsageError) -> str:
+    """A user's mistake, as it is printed; several of a file stand in lines of their own."""
+    return f"gonogo: {error}" if "\n" not in str(error) else str(error)
+
+
 def reported(function: Callable[..., Any]) -> Callable[..., Any]:
     """Turn gonogo's errors into one message and the right exit code; never a traceback for a user's mistake."""
 
@@ -116,7 +121,7 @@ def reported(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*arguments, **keywords)
         except UsageError as error:
-            click.echo(f"gonogo: {error}" if "\n" not in str(error) else str(error), err=True)
+            click.echo(sentence(error), err=True)
             sys.exit(ExitCode.USAGE)
         except GonogoError as error:
             click.echo(f"gonogo: {error}", err=True)

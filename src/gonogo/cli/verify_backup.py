@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gonogo.cli._options import FOLDER, HISTORY, OUTPUT, Duration, option, options, reported
+from gonogo.cli._options import FOLDER, HISTORY, OUTPUT, Duration, option, options, reported, sentence
 from gonogo.cli._run import report_of
 from gonogo.core.outcome import ExitCode
 
@@ -147,7 +147,7 @@ def command(paths: tuple[str, ...], **given: Any) -> None:
     from gonogo.core.deadline import Interruption
 
     interruption = Interruption()
-    codes = [ExitCode.HOLD if interruption.is_set else _verified(path, interruption, given) for path in paths]
+    codes = [_verified(path, interruption, given) for path in paths]
     sys.exit(min(codes, key=WORST_FIRST.index))
 
 
@@ -158,6 +158,9 @@ def _verified(path: str, interruption: Interruption, given: Mapping[str, Any]) -
     from gonogo.engine.run import Observer
     from gonogo.engine.verify import verify
 
+    if interruption.is_set:
+        click.echo(f"gonogo: {path} was not verified: {interruption.reason}", err=True)
+        return ExitCode.HOLD
     progress = Progress(
         quiet=given["quiet"] or given["as_json"], verbose=given["verbose"], colour=not given["no_color"]
     )
@@ -166,7 +169,7 @@ def _verified(path: str, interruption: Interruption, given: Mapping[str, Any]) -
             observer = Observer(event=progress.event, progress=progress.message)
             result = verify(_asked(path, given), observer, interruption)
     except UsageError as error:  # the next one may be better
-        click.echo(f"gonogo: {error}", err=True)
+        click.echo(sentence(error), err=True)
         return ExitCode.USAGE
     except NotMeasurable as error:  # of the reference: nothing was started
         click.echo(f"gonogo: {error}", err=True)

@@ -99,6 +99,10 @@ FOUND_BEFORE = (
     "tar/doubled_block/0@1",  # the same, damaged
     "sql-create/appended/0@1",  # zeros behind the last line
     "directory-stored/lost_block/0@1",  # a byte of a large object
+    "barman/emptied_file/0@11",  # a label among the WAL, which `barman recover` stops at
+    "barman/removed_file/0@11",  # the list of the WAL, without which it takes none
+    "barman/zeroed_block/1@11",  # the same, damaged
+    "pgbackrest/zeroed_block/1@11",  # one of two copies of the list of backups
 )
 
 
