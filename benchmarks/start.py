@@ -13,12 +13,11 @@ from statistics import median
 
 from benchmarks._gonogo import gonogo
 from benchmarks._result import Claim, Options, Result, Table
-from gonogo.cli._options import MEMORY
 from gonogo.core.deadline import Deadline
 from gonogo.engine.inputs import RunOptions, read_inputs
 from gonogo.engine.run import Observer, opened, start
 from gonogo.stacks.contract import application_of, questions_of
-from gonogo.stacks.local.cache import cache_folder
+from gonogo.stacks.local.cache import memory_file
 
 COMMANDS = {("--help",): 0.15, ("list",): 0.4, ("plan",): 0.4}  # limits in seconds
 FIRST_ANSWER_SECONDS = 3.0
@@ -80,7 +79,8 @@ def _seconds(arguments: Sequence[str]) -> float:
 
 def _seconds_of_first_plan() -> float:
     """Of a plan after a change of gonogo: nothing is remembered of an earlier one."""
-    (cache_folder() / MEMORY).unlink(missing_ok=True)
+    if (remembered := memory_file()) is not None:
+        remembered.unlink(missing_ok=True)
     return _seconds(("plan",))
 
 

@@ -16,7 +16,6 @@ from gonogo.core.errors import GonogoError, UsageError
 from gonogo.core.outcome import ExitCode
 
 FOLDER = click.Path(path_type=Path, file_okay=False)
-MEMORY = "memory"  # in the cache folder: what listing and planning need not work out again
 
 
 class Duration(click.ParamType[float]):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from gonogo.cli._options import FOLDER, MEMORY, option, reported
+from gonogo.cli._options import FOLDER, option, reported
 from gonogo.cli._rows import print_rows
 
 
@@ -25,9 +25,9 @@ def command(patterns: tuple[str, ...], content: tuple[Path, ...], as_json: bool)
 
     from gonogo.core.memory import remembering
     from gonogo.spec.content import find_verifications
-    from gonogo.stacks.local.cache import cache_folder
+    from gonogo.stacks.local.cache import memory_file
 
-    with remembering(cache_folder() / MEMORY) as memory:
+    with remembering(memory_file()) as memory:
         found = find_verifications(content, memory)
     chosen = {key: one for key, one in found.items() if not patterns or any(fnmatchcase(key, p) for p in patterns)}
     if as_json:

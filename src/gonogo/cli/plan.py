@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gonogo.cli._options import MEMORY, WHAT, options, reported
+from gonogo.cli._options import WHAT, options, reported
 from gonogo.cli._rows import print_paragraph, print_rows
 from gonogo.core.outcome import Effect
 
@@ -26,7 +26,7 @@ def command(as_json: bool, **given: Any) -> None:
     from gonogo.engine.accepted import Accepted
     from gonogo.engine.inputs import RunOptions, read_inputs
     from gonogo.engine.plan import World, make_plan
-    from gonogo.stacks.local.cache import cache_folder
+    from gonogo.stacks.local.cache import memory_file
 
     chosen = RunOptions(
         stack=given["stack"],
@@ -37,7 +37,7 @@ def command(as_json: bool, **given: Any) -> None:
         skip=tuple(given["skip"]),
         max_duration_s=given["max_duration"],
     )
-    with remembering(cache_folder() / MEMORY) as memory:
+    with remembering(memory_file()) as memory:
         inputs = read_inputs(chosen, memory)
         plan = make_plan(inputs, World(accepted=Accepted(memory, inputs.stack.spec.contract)))
     if as_json:

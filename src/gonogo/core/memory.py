@@ -22,11 +22,11 @@ CHECKSUM_BYTES = 4
 class Memory:
     """Plain data (numbers, texts, tuples, lists, dictionaries) by key."""
 
-    def __init__(self, file: Path) -> None:
-        """Read `file`; what is damaged, or was written by other code, is forgotten."""
+    def __init__(self, file: Path | None) -> None:
+        """Read `file`; what is damaged, or was written by other code, is forgotten. None: there is no place for one."""
         self._file = file
         self._code = _code()
-        self._known = _read(file, self._code)
+        self._known = _read(file, self._code) if file is not None else {}
         self._used: dict[str, Any] = {}
 
     def get(self, key: str) -> Any:
@@ -42,18 +42,19 @@ class Memory:
 
     def save(self) -> None:
         """Write the file if there is something new."""
-        if not self._used.keys() - self._known.keys():
+        if self._file is None or not self._used.keys() - self._known.keys():
             return
         everything = {**self._known, **self._used}
         content = marshal.dumps((self._code, everything if len(everything) <= MOST_ENTRIES else self._used))
         temporary = self._file.with_name(f".{self._file.name}.{os.getpid()}.tmp")
         with suppress(OSError):
+            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             temporary.write_bytes(zlib.crc32(content).to_bytes(CHECKSUM_BYTES, "big") + content)
             temporary.replace(self._file)
 
 
 @contextmanager
-def remembering(file: Path) -> Iterator[Memory]:
+def remembering(file: Path | None) -> Iterator[Memory]:
     """A memory that is saved in the end, unless there was an error."""
     memory = Memory(file)
     yield memory

@@ -79,6 +79,12 @@ def test_a_place_that_cannot_be_written_costs_only_time(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_text() == ""
 
 
+def test_without_a_place_nothing_is_kept() -> None:
+    with remembering(None) as memory:
+        memory.add("one", 1)
+    assert Memory(None).get("one") is None
+
+
 def test_what_nobody_uses_any_more_does_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_ENTRIES", 3)
     file = tmp_path / "memory"

@@ -69,6 +69,14 @@ def test_the_second_plan_imports_no_extension_and_no_yaml(tmp_path: Path) -> Non
     assert second.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize("cache", ["/proc/nowhere", "/dev/null"])
+def test_a_home_that_cannot_be_written_is_no_error(cache: str) -> None:
+    environment = {**os.environ, "GONOGO_CACHE": cache}
+    for command in ("list", "plan"):
+        subprocess.run([sys.executable, "-m", "gonogo", command], env=environment, check=True, capture_output=True)
+    assert not Path(cache).is_dir()
+
+
 def test_parameters_that_changed_are_validated(tmp_path: Path, content: Path) -> None:
     plan_of(tmp_path, content)
     (content / "checks/api/mine.yaml").write_text(OWN % ", rolle: nobody")
