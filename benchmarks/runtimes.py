@@ -24,8 +24,8 @@ Compared is every verification of the suite by its outcome, what was skipped by 
 each expectation. Values may differ: the runtimes bring different versions of PostgreSQL, pgvector and Python."""
 
 KEPT = """\
-These gates were run before and kept: the seconds and the load above are those of reading them. What others used of the
-machine while each ran is in its row, the worst of its items."""
+Gates are kept, and those that were there before are not run again: the seconds and the load above are of the others.
+What others used of the machine while each ran is in its row, the worst of its items."""
 
 
 def measure(options: Options) -> Result:

@@ -184,7 +184,7 @@ BROKEN: dict[tuple[str, str], tuple[Callable[[Path], object], str]] = {
         lambda path: next((path / "main" / "wals").rglob("*.backup")).write_bytes(b""),
         "is not compressed as xlog.db says",
     ),
-    ("barman", "list"): (lambda path: (path / "main" / "wals" / "xlog.db").unlink(), "xlog.db, does not name"),
+    ("barman", "list"): (lambda path: (path / "main" / "wals" / "xlog.db").write_bytes(b""), "xlog.db, does not name"),
     ("barman", "wal"): (lambda path: wal(path / "main" / "wals")[-2].unlink(), "WAL is missing: 0000000100000000"),
 }
 
@@ -199,6 +199,37 @@ def test_what_is_damaged_or_missing_is_no_go(
     answer = verified(path)
     assert answer.verdict == ("NO-GO", 1)
     assert said in answer.detail("restored")
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "expected"),
+    [
+        ("xlog.db", 3, ("NO-GO", 1)),  # of a version that compressed nothing, and these files are compressed
+        ("main-xlog.db", 4, ("PARTIAL", 0)),
+        ("main-xlog.db", 5, ("PARTIAL", 0)),
+        ("elsewhere", 5, ("HOLD", 3)),
+    ],
+)
+def test_the_list_of_other_versions_of_barman_is_known(
+    name: str, fields: int, expected: tuple[str, int], repository: Callable[[str], Path], verified: Verify
+) -> None:
+    path = repository("barman")
+    old = path / "main" / "wals" / "xlog.db"
+    lines = [[*line.split("\t"), "None"] for line in old.read_text().splitlines()]
+    old.rename(old.with_name(name))
+    old.with_name(name).write_text("".join("\t".join(line[:fields]) + "\n" for line in lines))
+    assert verified(path).verdict == expected
+
+
+@pytest.mark.parametrize(("field", "value"), [(3, "bzip2"), (4, "gpg")])
+def test_what_gonogo_cannot_read_of_it_is_not_known(
+    field: int, value: str, repository: Callable[[str], Path], verified: Verify
+) -> None:
+    path = repository("barman")
+    listed = path / "main" / "wals" / "xlog.db"
+    lines = [[*line.split("\t"), "None"] for line in listed.read_text().splitlines()]
+    listed.write_text("".join("\t".join([*line[:field], value, *line[field + 1 :]]) + "\n" for line in lines))
+    assert verified(path).verdict == ("HOLD", 3)
 
 
 def test_without_their_programs_it_is_not_known(

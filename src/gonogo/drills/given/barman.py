@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from gonogo.core.errors import NotMeasurable
@@ -24,8 +25,12 @@ GROUP = re.compile(r"^[0-9A-F]{16}$")
 DONE = ("DONE", "WAITING_FOR_WALS")
 INFO_BYTES = 2**20
 SHOWN = 5
-LIST, LIST_BYTES, LIST_FIELDS = "xlog.db", 256 * 2**20, 4
-SEGMENT_NAME = 24  # characters
+LIST, LIST_BYTES = "xlog.db", 256 * 2**20
+LEAST_FIELDS, MOST_FIELDS = 3, 5  # of a line: name, size, time, compression, encryption
+NOTHING = "None"
+SAME_FORMAT = {"pigz": "gzip", "pygzip": "gzip"}
+OTHER_FORMATS = ("bzip2", "pybzip2", "xz", "snappy", "custom")
+SEGMENT = re.compile(r"^[0-9A-F]{24}")
 BEGINNING = b"START WAL LOCATION"  # of a label
 CONFIGURATION = """\
 [barman]
@@ -82,15 +87,22 @@ def fill(filling: Filling) -> Filled:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What Barman's list says of one file of WAL."""
+
+    compression: str
+    encryption: str
+
+
 def _require_recoverable(filling: Filling, folder: Path, wal: Mapping[str, Path], first: str) -> None:
     """What `barman recover` without --get-wal would stop at, or leave out, though recovery itself can do without.
 
-    It takes the WAL that its list names, labels too. Raises RestoreFailed.
+    It takes the WAL that its list names, labels too. Raises RestoreFailed, NotMeasurable.
     """
-    listed = _listed(filling, folder / LIST)
-    here = {name for name in wal if name >= first and name != LIST and len(name) >= SEGMENT_NAME}
-    now = _wal_of(folder)
-    lost = sorted(name for name in listed if name >= first and name not in now)
+    listed = {name: entry for name, entry in _listed(filling, folder).items() if name >= first}
+    here = {name for name in wal if name >= first and SEGMENT.match(name)}
+    lost = sorted(listed.keys() - _wal_of(folder).keys())
     if lost:
         raise RestoreFailed(f"WAL is missing: {printable(lost[0])}, which Barman's list of it ({LIST}) names")
     unlisted = sorted(here - listed.keys())
@@ -102,24 +114,35 @@ def _require_recoverable(filling: Filling, folder: Path, wal: Mapping[str, Path]
     labels = filling.server.box.folder / "labels"
     labels.mkdir(mode=0o700)
     for name in sorted(here):
-        compression = compression_of(filling, wal[name]) or "None"
-        if listed[name] != compression:
-            raise RestoreFailed(
-                f"{printable(name)} is not compressed as {LIST} says: `barman recover` would stop there"
-            )
+        _require_compressed_as(filling, wal[name], name, listed[name])
         if name.endswith(".backup"):
             take_in(filling, wal[name], labels / name)
             if not filling.taking.head(labels / name, len(BEGINNING)).startswith(BEGINNING):
                 raise RestoreFailed(f"{printable(name)} is damaged: it is no label of a backup")
 
 
-def _listed(filling: Filling, path: Path) -> dict[str, str]:
-    """What Barman's list names, and how it is compressed."""
-    if path.is_symlink() or not path.is_file():
-        return {}
-    lines = filling.taking.head(path, LIST_BYTES).decode(errors="replace").splitlines()
-    fields = [line.split("\t") for line in lines]
-    return {one[0]: one[3] for one in fields if len(one) == LIST_FIELDS}
+def _require_compressed_as(filling: Filling, path: Path, name: str, entry: Entry) -> None:
+    if entry.encryption != NOTHING:
+        raise NotMeasurable(f"{printable(name)} is encrypted, and gonogo has no key of it")
+    said = SAME_FORMAT.get(entry.compression, entry.compression)
+    if said in OTHER_FORMATS:
+        raise NotMeasurable(f"{printable(name)} is compressed by {said}, which gonogo does not decompress")
+    if said != (compression_of(filling, path) or NOTHING):
+        raise RestoreFailed(f"{printable(name)} is not compressed as {LIST} says: `barman recover` would stop there")
+
+
+def _listed(filling: Filling, folder: Path) -> dict[str, Entry]:
+    """What Barman's list names. Newer versions put the server's name before the list's, and may keep it elsewhere."""
+    paths = [one for one in sorted(folder.glob(f"*{LIST}")) if one.is_file() and not one.is_symlink()]
+    if not paths:
+        raise NotMeasurable(f"Barman's list of WAL, {LIST}, is not in it: nobody can tell what `barman recover` takes")
+    found = {}
+    for line in filling.taking.head(paths[0], LIST_BYTES).decode(errors="replace").splitlines():
+        fields = line.split()
+        if LEAST_FIELDS <= len(fields) <= MOST_FIELDS:  # older versions wrote fewer
+            name, _, _, compression, encryption = (*fields, NOTHING, NOTHING)[:MOST_FIELDS]
+            found[name] = Entry(compression=compression, encryption=encryption)
+    return found
 
 
 def _server(filling: Filling) -> Path:

@@ -59,7 +59,7 @@ class Ground:
         """What there is not here to make a backup by a method, "" for nothing."""
         if method.form is Form.REPOSITORY and self.packaged is None:
             return f"{' and '.join(KEEPERS)} with a packaged PostgreSQL"
-        if method.form is Form.CHAIN and not self.source.settings:
+        if method.form is Form.CHAIN and self.source.programs.binaries.major < SUMMARIZES:
             return f"PostgreSQL {SUMMARIZES}"
         return ""
 
