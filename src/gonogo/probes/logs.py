@@ -100,18 +100,24 @@ def _private(
 def _lines(context: Context, ids: Collection[str]) -> list[str]:
     """The log, once all of the traffic has reached it or long enough has been waited. Raises NotMeasurable.
 
-    A line may be written after the answer was sent, and a container's log reaches its engine later still.
+    A line may be written after the answer was sent, and a container's log reaches its engine later still. Whoever reads
+    a file while it is written may see the beginning of a line: the rest is waited for as well.
     """
     application = context.stack.application()
     patience = context.deadline.within(ARRIVAL_SECONDS)
     text = application.log_text()
-    while not all(f'"{one}"' in text for one in ids) and not patience.expired:
+    while not _has_arrived(text, ids) and not patience.expired:
         patience.sleep(0.05)
         text = application.log_text()
-    lines = [line for line in text.splitlines() if line.strip()]
+    # Not splitlines(): JSON may hold U+2028 and its like as they are.
+    lines = [line for line in text.split("\n") if line.strip()]
     if not lines:
         raise NotMeasurable("the application's log is empty")
     return lines
+
+
+def _has_arrived(text: str, ids: Collection[str]) -> bool:
+    return text.endswith("\n") and all(f'"{one}"' in text for one in ids)
 
 
 def _unstructured(lines: list[str]) -> tuple[str, ...]:
