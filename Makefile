@@ -10,6 +10,9 @@ GATE ?=
 PYTEST ?=
 DRILLS ?= --members 30
 
+# Python is started hundreds of times here: each start would compile gonogo again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help gate test lint format selftest selftest-personal selftest-stacks selftest-drills bench docs schemas lock chroma wheel wheel-test bare-test clean
 

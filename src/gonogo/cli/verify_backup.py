@@ -101,6 +101,12 @@ ASKED = (
         help="What may be written while it is restored. Default: 2 GiB and 100 times the backup, if the disk has it.",
     ),
     click.option(
+        "--image",
+        default=None,
+        help="A container image whose PostgreSQL and extensions restore it, without running a container. Default: the"
+        " PostgreSQL of this host; for files of another version pgvector/pgvector:pg<version>, if Docker answers.",
+    ),
+    click.option(
         "--trust-artefact",
         is_flag=True,
         help="Restore it also where it cannot be contained: its code then runs as an ordinary user of this host.",
@@ -134,8 +140,8 @@ def command(paths: tuple[str, ...], **given: Any) -> None:
     downloaded, which is a phase of its restore.
 
     It needs a PostgreSQL of its major version (a dump: or a newer one) with its extensions: the embedded one, one of a
-    system package, or the one of GONOGO_PG_BINDIR. A backup can run code, so everything runs without network, as
-    nobody, with nothing of this host to see; where that cannot be had the answer is HOLD.
+    system package, the one of GONOGO_PG_BINDIR, or that of an image. A backup can run code, so everything runs without
+    network, as nobody, with nothing of this host to see; where that cannot be had the answer is HOLD.
 
     Without --reference a good backup is PARTIAL (exit 0): it restores, is sound, and was compared with nothing. A live
     reference is compared as it is now: what was written since the backup differs.
@@ -203,6 +209,7 @@ def _asked(path: str, given: Mapping[str, Any]) -> VerifyOptions:
         trust=given["trust_artefact"],
         time_limit_s=given["time_limit"],
         limit_bytes=given["max_size"],
+        image=given["image"],
         explore=given["explore"],
         stack=load_stack(RunOptions(stack=given["stack"])).spec.stack if given["stack"] else None,
         out=given["out"],

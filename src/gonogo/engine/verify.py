@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gonogo.core.deadline import Deadline, Interruption
 from gonogo.core.errors import NotMeasurable, StackError, UsageError
-from gonogo.core.event import PlanMade
+from gonogo.core.event import ItemProgressed, PlanMade
 from gonogo.core.facts import Facts
 from gonogo.core.finding import Expectation, Source
 from gonogo.core.outcome import Area, Effect, Kind, Severity, SkipReason
@@ -35,8 +35,10 @@ from gonogo.rundir.history import VERIFY_BACKUP
 from gonogo.runners.explore import Exploring
 from gonogo.runners.given import Request, Verifying
 from gonogo.runners.phases import PhaseClock
+from gonogo.stacks.docker import engine
+from gonogo.stacks.docker.programs import programs_of
 from gonogo.stacks.local.account import unprivileged
-from gonogo.stacks.local.binaries import binaries_of
+from gonogo.stacks.local.binaries import Binaries, binaries_of
 from gonogo.stacks.local.cache import cache_folder
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.spawner import Spawner
@@ -45,6 +47,7 @@ from gonogo.stacks.references import References
 WAYS = "restore_drills/ways_to_restore"
 COMPARISON = "restore_drills/compared_with_reference"
 RUNTIME = "embedded"
+USUAL_IMAGE = "pgvector/pgvector:pg{}"
 PREDICTED_S = 10.0  # of a small one; nobody knows before it is restored
 LEAST_RECALL = 0.5  # of a search as wide as it gets: 0.87 to 1 of sound indexes, even of noise; 0.1 of a careless one
 LEAST_REACH = 0.99  # of an index that is scanned to its end: 0.9999 of sound ones, 0.6 of a careless one
@@ -74,6 +77,7 @@ class VerifyOptions:
     trust: bool = False
     time_limit_s: float = 1800.0
     limit_bytes: int | None = None
+    image: str | None = None  # whose PostgreSQL restores it; None: the one of this host, where it is of its version
     explore: bool = False  # measure also which way of restoring it is the fastest
     stack: str | None = None  # whose backup it is: the history keeps it under that name
     out: Path | None = None
@@ -94,6 +98,7 @@ def verify(options: VerifyOptions, observer: Observer, interruption: Interruptio
         limit_bytes=options.limit_bytes,
         trust=options.trust,
         empty_cluster=options.empty_cluster,
+        image=options.image,
     )
     plan = plan_of(options, given)
     interruption = interruption or Interruption()
@@ -259,12 +264,13 @@ def _verified(
                 if item.id == WAYS and not running[0].size_bytes:
                     raise NotMeasurable("the backup was not restored, so there is nothing to choose between")
                 asked = running[0].request if running else request  # a downloaded one lies here since
+                recorder = Recorder(directory, item.id)
                 verifying = (Exploring if item.id == WAYS else Verifying)(
                     request=asked,
-                    recorder=Recorder(directory, item.id),
+                    recorder=recorder,
                     deadline=deadline,
                     site=site,
-                    binaries=binaries_of(asked.given.major, site.account),
+                    binaries=_programs(asked, site, recorder),
                     clock=PhaseClock("download" if asked.remote else "provision"),
                 )
                 running.append(verifying)
@@ -280,6 +286,27 @@ def _verified(
         Executor(directory, meter, interruption, run).run(plan)
     directory.write(FACTS, _facts(request, running[0] if running else None).to_json())
     return time.monotonic() - began
+
+
+def _programs(request: Request, site: Site, recorder: Recorder) -> Binaries:
+    """PostgreSQL of the image, else of this host, else of the usual image of the version that a folder of files says.
+
+    Raises StackError.
+    """
+
+    def tell(message: str) -> None:
+        recorder.event(ItemProgressed(id=recorder.item_id, message=message))
+
+    if request.image is not None:
+        return programs_of(request.image, site, tell)
+    major = request.given.major
+    here = binaries_of(major, site.account)
+    if major in {None, here.major} or engine.problem():
+        return here
+    try:
+        return programs_of(USUAL_IMAGE.format(major), site, tell)
+    except StackError as error:
+        raise StackError(f"it is of PostgreSQL {major}, here is {here.words}, and {error}") from error
 
 
 @contextmanager
@@ -308,9 +335,10 @@ def _facts(request: Request, verifying: Verifying | None) -> Facts:
     given = verifying.request.given if verifying else request.given
     place = request.remote.shown if request.remote else given.path
     digest = f", sha256 {verifying.digest} of what was read" if verifying and verifying.digest else ""
+    programs = {"postgresql": verifying.binaries.image} if verifying and verifying.binaries.image else {}
     return Facts(
         runtime=RUNTIME,
         versions=verifying.versions if verifying else {},
-        images={"backup": f"{place} ({given.sentence}){digest}"},
+        images={"backup": f"{place} ({given.sentence}){digest}", **programs},
         data_size_bytes=verifying.size_bytes if verifying else None,
     )

@@ -57,7 +57,10 @@ FIRST_BYTES, RATIO = 2 * 2**30, 100  # what may be written by default: an empty 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is asked: verify `given`, against `reference` where there is one. What is `remote` is downloaded first."""
+    """What is asked: verify `given`, against `reference` where there is one. What is `remote` is downloaded first.
+
+    `image`: whose PostgreSQL restores it, by a name for the Docker engine.
+    """
 
     given: Given
     remote: Remote | None = None
@@ -66,6 +69,7 @@ class Request:
     limit_bytes: int | None = None  # of everything that is written
     trust: bool = False  # run it also where it cannot be contained
     empty_cluster: Path | None = None  # made before, of the same version, to restore dumps into
+    image: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from gonogo.core.errors import NotMeasurable
 from gonogo.core.observation import Observation, Span, Timeline
 from gonogo.core.quantity import format_bytes
 from gonogo.drills import printable
-from gonogo.drills.given import Given
+from gonogo.drills.given import IMAGE_HELPS, Given
 from gonogo.drills.given.script import Spoken
 from gonogo.pg import soundness
 from gonogo.pg.fingerprint import Fingerprint, take_fingerprint
@@ -69,8 +69,9 @@ def require_extensions(connection: Connection, binaries: Binaries) -> None:
         " WHERE extname NOT IN (SELECT name FROM pg_available_extensions)"
     ).fetchone()
     if missing and missing[0]:
-        where = f"PostgreSQL {binaries.version} of {binaries.bindir}"
-        raise NotMeasurable(f"it needs the extension {printable(missing[0])}, which {where} does not have")
+        raise NotMeasurable(
+            f"it needs the extension {printable(missing[0])}, which {binaries.words} does not have; {IMAGE_HELPS}"
+        )
 
 
 def read_everything(connection: Connection, reference: Portrait | None) -> Fingerprint:

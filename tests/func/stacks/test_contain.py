@@ -42,8 +42,8 @@ def place(contained: None) -> Iterator[Path]:
 def given(place: Path, **what: Any) -> str:
     account = unprivileged()
     usual = {
-        "box": str(place / "box"), "root": str(place / "root"), "read_only": PROGRAMS, "uid": account.uid,
-        "gid": account.gid, "stdin": None, "most": None, "probe": None, "semaphores": None,
+        "box": str(place / "box"), "root": str(place / "root"), "read_only": [(one, one) for one in PROGRAMS],
+        "uid": account.uid, "gid": account.gid, "stdin": None, "most": None, "probe": None, "semaphores": None,
         "command": [],
     }  # fmt: skip
     return json.dumps({**usual, **what})

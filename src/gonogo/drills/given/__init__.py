@@ -18,6 +18,7 @@ LACKING = re.compile(
     r"|Create this directory for the tablespace"  # it was made after the backup was
     r"|permission denied for"  # by membership in another role, which no dump of a database brings
 )
+IMAGE_HELPS = "--image NAME restores it with the programs of a container image"  # where this host lacks something
 
 
 class BackupKind(StrEnum):

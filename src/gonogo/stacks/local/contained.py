@@ -70,8 +70,8 @@ def make_root(root: str, given: dict[str, Any]) -> None:
     """A root of its own with what is given to read and the one folder to write to, which is where we are."""
     mount("none", "/", None, MS_RECURSIVE | MS_PRIVATE)
     mount("gonogo", root, "tmpfs", NO_SUID | NO_DEVICES, f"mode=0755,size={ROOT_BYTES}")
-    for path in given["read_only"]:
-        show(root, path)
+    for source, path in given["read_only"]:
+        show(root, source, path)
     for name in DEVICES:
         bind(f"/dev/{name}", f"{root}/dev/{name}", READ_ONLY | NO_SUID)
     if given["semaphores"]:  # they are files, whose place is fixed; the folder is one of the box
@@ -83,12 +83,12 @@ def make_root(root: str, given: dict[str, Any]) -> None:
     restrict(root + given["box"], NO_SUID | NO_DEVICES)
 
 
-def show(root: str, path: str) -> None:
-    """Let a folder or file be read. Links at the top (/bin, /lib64) are made again."""
-    if Path(path).is_symlink():
-        Path(root + path).symlink_to(Path(path).readlink())
-    elif Path(path).exists():
-        bind(path, root + path, READ_ONLY | NO_SUID | NO_DEVICES)
+def show(root: str, source: str, path: str) -> None:
+    """Let a folder or file be read as `path`. Links at the top (/bin, /lib64) are made again."""
+    if Path(source).is_symlink():
+        Path(root + path).symlink_to(Path(source).readlink())
+    elif Path(source).exists():
+        bind(source, root + path, READ_ONLY | NO_SUID | NO_DEVICES)
 
 
 def bind(source: str, target: str, attributes: int) -> None:

@@ -23,12 +23,16 @@ PROGRAMS = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walls:
-    """What is shown in a box, and who works in it. `root`: where its root is put together; it need not be there yet."""
+    """What is shown in a box, and who works in it. `root`: where its root is put together; it need not be there yet.
+
+    `programs`: the file system whose programs are shown, another than this host's for those of an image.
+    """
 
     account: Account
     bindir: Path
     box: Path
     root: Path
+    programs: Path = Path("/")
 
     def around(self, **what: object) -> list[str]:
         """The command that runs another one contained; `what` as `contained.py` takes it."""
@@ -42,7 +46,7 @@ class Walls:
     @property
     def environment(self) -> dict[str, str]:
         """What a program in the box gets to know."""
-        given = os.environ.get("LD_LIBRARY_PATH", "")
+        given = "" if self.programs != Path("/") else os.environ.get("LD_LIBRARY_PATH", "")
         places = [str(self._libraries)] if self._libraries.is_dir() else []
         libraries = {"LD_LIBRARY_PATH": ":".join([*places, *([given] if given else [])])}
         home = {"HOME": str(self.box), "TMPDIR": str(self.box)}
@@ -67,12 +71,23 @@ class Walls:
         except ValueError:
             return done.stderr.strip().removeprefix(contained.PREFIX)[-300:] or "the trial said nothing"
 
-    def _readable(self) -> list[str]:
-        """The system's programs, and PostgreSQL's where they are not among them."""
+    def version(self) -> subprocess.CompletedProcess[str]:
+        """What the server in the box says of its version."""
+        command = self.around(command=[str(self.bindir / "postgres"), "--version"])
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd=self.box,
+            env=self.environment,
+        )  # fmt: skip
+
+    def _readable(self) -> list[tuple[str, str]]:
+        """The system's programs, and PostgreSQL's where they are not among them: where each lies, and its name."""
         folders = (self.bindir.parent, self._libraries)
-        there = [place for one in folders if one.is_dir() for place in (one, one.resolve())]  # it may be a link
+        there = [place for one in folders if self._at(one).is_dir() for place in (one, one.resolve())]  # or a link
         own = dict.fromkeys(str(one) for one in there if not one.is_relative_to("/usr"))
-        return [*PROGRAMS, *own]
+        return [(str(self._at(Path(one))), one) for one in (*PROGRAMS, *own)]
+
+    def _at(self, path: Path) -> Path:
+        return self.programs / path.relative_to("/")
 
     @property
     def _libraries(self) -> Path:
@@ -82,7 +97,7 @@ class Walls:
 
     def _outside(self, hidden: tuple[Path, ...]) -> list[str]:
         """What is on this host and must not be seen: nothing that is shown, or that leads to it."""
-        shown = [self.box, *map(Path, self._readable())]
+        shown = [self.box, *(Path(path) for _, path in self._readable())]
         found = (*hidden, Path.home(), Path(__file__), Path("/etc/hostname"))
         return [
             str(one) for one in found if not any(one.is_relative_to(top) or top.is_relative_to(one) for top in shown)
