@@ -23,7 +23,7 @@ gate: $(DEMO) ## The main job: the full gate on the reference stack, embedded ru
 	$(BIN)/gonogo gate --runtime embedded $(GATE)
 
 test: $(DEV) ## All tests, two files at a time: they wait more than they compute (PYTEST="-k name" for some)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(DEV) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

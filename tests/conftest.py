@@ -6,6 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+LONG = ("tests/docker/", "tests/func/", "tests/browser/", "tests/projects/")  # folders whose tests start stacks
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long comes first, so that no worker is alone with it at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -65,12 +65,12 @@ def _chain(programs: Programs, server: Server, target: Path) -> None:
 def _archived(programs: Programs, server: Server, target: Path, *, unfinished: bool = False) -> None:
     """A backup, and the WAL since as `pg_receivewal` brings it; up to a finished segment, or in the middle of one."""
     programs.account.folder(target)
-    with _receiver(programs, server, programs.account.folder(target / WAL)):
+    with _receiver(programs, server, programs.account.folder(target / WAL)) as receiver:
         programs.sql(server, BEFORE)
         arguments = (f"--pgdata={target / BASE}", "--wal-method=none", "--checkpoint=fast", "--no-sync")
         programs.run("pg_basebackup", *arguments, to=server)
         programs.sql(server, BETWEEN + AFTER + ("" if unfinished else "SELECT pg_switch_wal();"))
-        _await(server, RECEIVED)
+        _await(server, RECEIVED, receiver=receiver)
     if not unfinished:
         for path in (target / WAL).glob("*.partial"):
             path.unlink()
@@ -86,7 +86,7 @@ def _receiver(programs: Programs, server: Server, folder: Path) -> Iterator[Chil
         environment=programs.environment(server), as_account=True,
     )  # fmt: skip
     try:
-        _await(server, RECEIVING)
+        _await(server, RECEIVING, receiver=child)
         yield child
     finally:
         with suppress(ProcessLookupError):
@@ -169,12 +169,14 @@ def _await_archived(server: Server) -> None:
     _await(server, ARCHIVED, row[0])
 
 
-def _await(server: Server, question: str, *parameters: str) -> None:
-    """Until it is true. Raises Refused."""
+def _await(server: Server, question: str, *parameters: str, receiver: Child | None = None) -> None:
+    """Until it is true. Raises Refused, at once where the receiver has ended."""
     limit = time.monotonic() + WAIT_SECONDS
     try:
         with psycopg.connect(server.dsn(DATABASE), autocommit=True) as connection:
             while connection.execute(question, parameters).fetchone() != (True,):
+                if receiver is not None and not receiver.running():
+                    raise Refused("pg_receivewal has ended")
                 if time.monotonic() > limit:
                     raise Refused(f"it does not become true: {question}")
                 time.sleep(POLL_SECONDS)

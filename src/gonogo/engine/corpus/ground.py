@@ -29,6 +29,7 @@ from gonogo.stacks.references import References
 
 SIDE_BY_SIDE = 2
 SUMMARIZES = 17  # the first version that makes incremental backups
+KEEPS_WAL = {"wal_keep_size": "1GB"}  # also for a receiver that others keep waiting: a checkpoint would remove its next
 KEEPERS = ("pgbackrest", "barman")
 UNDONE = {"today": "", "yesterday": UNDONE_DAY}  # of each day, what is not yet done by then
 LONGEST_S = 24 * 3600.0
@@ -100,7 +101,7 @@ def ground_of(options: CorpusOptions, tell: Tell, interruption: Interruption, si
     folder = site.account.folder(site.scratch / "c")
     programs = Programs(site=site, binaries=find_binaries(None, site.account), folder=folder)
     summarizing = {"summarize_wal": "on"} if programs.binaries.major >= SUMMARIZES else {}
-    source = Source(programs=programs, settings=summarizing)
+    source = Source(programs=programs, settings={**KEEPS_WAL, **summarizing})
     return Ground(
         options=options, tell=tell, interruption=interruption, folder=folder, source=source,
         packaged=packaged_source(programs),
