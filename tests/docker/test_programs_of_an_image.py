@@ -15,8 +15,9 @@ from tests.func.given.conftest import CONTENT
 from gonogo.core.deadline import Deadline
 from gonogo.core.finding import Finding
 from gonogo.core.outcome import Outcome
+from gonogo.engine.inputs import BACKUP_ITEM
 from gonogo.engine.run import Observer
-from gonogo.engine.verify import VerifyOptions, verify
+from gonogo.engine.verify import WAYS, VerifyOptions, verify
 from gonogo.stacks.docker.engine import SERVICE
 from gonogo.stacks.docker.images import mirror_map, replaced
 
@@ -57,7 +58,7 @@ def backups(engine: DockerClient, tmp_path_factory: pytest.TempPathFactory) -> I
 def verified(path: Path, out: Path, image: str | None = None) -> Finding:
     """The finding about a backup."""
     result = verify(VerifyOptions(path=str(path), out=out, image=image, time_limit_s=120), Observer())
-    return next(one for one in result.judgement.findings if one.id == "restore_drills/verify_backup")
+    return next(one for one in result.judgement.findings if one.id == BACKUP_ITEM)
 
 
 def test_files_of_another_version_are_restored_by_the_usual_image(
@@ -94,10 +95,13 @@ def test_a_dump_is_restored_by_the_image_that_was_asked_for(backups: Path, tmp_p
     [("redis:7", "the image redis:7 has no PostgreSQL"), ("gonogo-test/nowhere:1", "could not be pulled")],
 )
 def test_an_image_that_does_not_help_proves_nothing(backups: Path, tmp_path: Path, image: str, reason: str) -> None:
-    finding = verified(backups / "rag.dump", tmp_path / "run", image)
+    options = VerifyOptions(path=str(backups / "rag.dump"), out=tmp_path / "run", image=image, explore=True)
 
-    assert finding.outcome is Outcome.UNKNOWN
-    assert reason in finding.reason
+    found = {one.id: one for one in verify(options, Observer()).judgement.findings}
+
+    assert found[BACKUP_ITEM].outcome is found[WAYS].outcome is Outcome.UNKNOWN
+    assert reason in found[BACKUP_ITEM].reason
+    assert "the backup was not restored" in found[WAYS].reason
 
 
 def test_a_version_that_is_nowhere_proves_nothing(backups: Path, tmp_path: Path) -> None:

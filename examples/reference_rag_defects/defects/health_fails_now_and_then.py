@@ -15,7 +15,7 @@ def apply() -> None:
 
     async def call(self: middleware.RequestContext, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == "/livez" and next(asked) % 10 == 0:
-            await JSONResponse({"status": "unknown"}, 503)(scope, receive, send)
+            await JSONResponse({"status": "unknown"}, 500)(scope, receive, send)
         else:
             await original(self, scope, receive, send)
 

@@ -129,8 +129,6 @@ def require_sensible(options: VerifyOptions, given: Given) -> None:
         raise UsageError(f"--wal: no WAL can be replayed over a {what}")
     if asked.wal is not None and not asked.wal.is_dir():
         raise UsageError(f"--wal {asked.wal}: there is no such folder")
-    if (asked.wal is not None or brings) and options.explore:
-        raise UsageError("--explore: it measures ways to restore a dump or a base backup, without archived WAL")
     if asked.target is not None and asked.wal is None and not brings:
         raise UsageError("--to: a moment is reached by replaying WAL: --wal FOLDER says where it is")
     if asked.tablespaces and not files:
@@ -261,7 +259,7 @@ def _verified(
     def run(item: PlanItem, deadline: Deadline) -> None:
         try:
             with _site(services, len(running), deadline) as site:
-                if item.id == WAYS and not running[0].size_bytes:
+                if item.id == WAYS and not (running and running[0].size_bytes):
                     raise NotMeasurable("the backup was not restored, so there is nothing to choose between")
                 asked = running[0].request if running else request  # a downloaded one lies here since
                 recorder = Recorder(directory, item.id)

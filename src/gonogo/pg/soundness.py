@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,15 +26,17 @@ SAMPLED_ROWS = 400  # of which the queries are taken
 SEARCH_WIDTH = 1000  # hnsw.ef_search, as wide as it gets; a scan of everything is the sooner through, too
 NEARLY_ALL = 0.999
 MOST_REACHED = 2_000_000  # rows that one scan walks over: more take too much memory
-EVERYTHING = {
+BY_INDEX = {"enable_seqscan": "off", "enable_sort": "off"}
+EVERYTHING = {  # of a graph
     "hnsw.iterative_scan": "relaxed_order",
     "hnsw.max_scan_tuples": str(2**31 - 1),
     "hnsw.scan_mem_multiplier": "1000",
-    "enable_seqscan": "off",
-    "enable_sort": "off",
 }
+HNSW = "hnsw"
 WORKERS = {"parallel_setup_cost": "0"}  # of the server: they are worth their price here
 PROBES, MOST_PROBES = "ivfflat.probes", 32768
+NOT_OF_THE_DATA = ("42", "53", "57014")  # classes and codes of errors: our mistake, no resources, no more time
+LAST_NAME = re.compile(r'(?:"(?:[^"]|"")*"|[^".]+)$')  # of a name as SQL spells it
 LIMIT_1 = sql.SQL(" LIMIT 1")
 DENSE = "["  # how vectors and half-precision vectors are written, which can be added
 RELATIVE_TIE = 1e-6
@@ -63,8 +66,10 @@ class VectorIndex:
 
     @property
     def widest(self) -> dict[str, str]:
-        """Settings of a search that finds as much as the index has."""
-        return {"hnsw.ef_search": str(SEARCH_WIDTH), PROBES: str(min(self.lists, MOST_PROBES))}
+        """Settings of a search that finds as much as the index has; some versions refuse those of the other method."""
+        if self.method == HNSW:
+            return {"hnsw.ef_search": str(SEARCH_WIDTH)}
+        return {PROBES: str(min(self.lists, MOST_PROBES))}
 
     @property
     def why_not_searched(self) -> str:
@@ -121,6 +126,9 @@ def extension(connection: Connection, name: str) -> sql.Identifier:
 def structure(connection: Connection) -> Structure:
     """Look into every table and btree with amcheck. Raises NotMeasurable where there is none."""
     schema = extension(connection, "amcheck")
+    connection.execute("ALTER EXTENSION amcheck UPDATE")  # a cluster may have kept one of before an upgrade
+    if not connection.execute("SELECT FROM pg_proc WHERE proname = 'verify_heapam'").fetchone():
+        raise NotMeasurable("amcheck of this PostgreSQL cannot look into tables: it can since 14")
     tables = connection.execute(query("soundness", "tables_to_check")).fetchall()
     btrees = connection.execute(query("soundness", "btrees_to_check")).fetchall()
     found = [*_of_tables(connection, schema, tables), *_of_btrees(connection, schema, btrees)]
@@ -141,6 +149,7 @@ def _of_tables(connection: Connection, schema: sql.Identifier, tables: list[tupl
         try:
             row = connection.execute(statement.format(schema), [oid]).fetchone()
         except psycopg.errors.DatabaseError as error:
+            _insist_on_the_data(error)
             yield f"{name}: {error.diag.message_primary or error}"
         else:
             if row:
@@ -153,7 +162,26 @@ def _of_btrees(connection: Connection, schema: sql.Identifier, btrees: list[tupl
         try:
             connection.execute(statement.format(schema), [oid])
         except psycopg.errors.DatabaseError as error:
+            _insist_on_the_data(error)
             yield f"{name}: {error.diag.message_primary or error}"
+
+
+def _insist_on_the_data(error: psycopg.errors.DatabaseError) -> None:
+    """Raise an error again that says nothing of the data."""
+    if (error.sqlstate or "").startswith(NOT_OF_THE_DATA):
+        raise error
+
+
+@contextmanager
+def alone(connection: Connection, index: VectorIndex) -> Iterator[None]:
+    """An index without others of its table, which might answer its searches; afterwards they are as they were.
+
+    Only on a server of our own: nobody else gets at the table meanwhile.
+    """
+    with connection.transaction(force_rollback=True):
+        for (other,) in connection.execute(query("soundness", "others_of_its_table"), [index.name]).fetchall():
+            connection.execute(sql.SQL("DROP INDEX {}").format(quoted(other)))
+        yield
 
 
 def vector_indexes(connection: Connection) -> list[VectorIndex]:
@@ -277,9 +305,9 @@ def reach(connection: Connection, index: VectorIndex) -> tuple[int, int] | None:
     one = connection.execute(sql.SQL("SELECT {column}::text ").format(**parts) + has_distance + LIMIT_1).fetchone()
     if one is None:
         return None
-    if index.method == "hnsw" and not connection.execute(query("soundness", "goes_on")).fetchone():
+    if index.method == HNSW and not connection.execute(query("soundness", "goes_on")).fetchone():
         return None
-    with _settings(connection, {**EVERYTHING, **index.widest}):
+    with _settings(connection, {**BY_INDEX, **(EVERYTHING if index.method == HNSW else {}), **index.widest}):
         reached = _count(connection, walk, {"query": one[0]})
     stored = sql.SQL("SELECT count(*) FROM {table} WHERE {column} IS NOT NULL").format(**parts)
     with _settings(connection, WORKERS):
@@ -297,8 +325,8 @@ def _count(connection: Connection, statement: sql.Composed, parameters: Mapping[
 
 @contextmanager
 def _settings(connection: Connection, wanted: Mapping[str, str]) -> Iterator[None]:
-    """A transaction with settings of its own."""
-    with connection.transaction():
+    """A transaction with settings of its own, which end with it also inside of another one."""
+    with connection.transaction(force_rollback=True):
         for name, value in wanted.items():
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
         yield
@@ -315,5 +343,5 @@ def uses(connection: Connection, statement: sql.Composed, vector: str, index: st
     """Whether the planner can answer the search by this index."""
     with _settings(connection, {"enable_seqscan": "off"}):
         plan = connection.execute(sql.SQL("EXPLAIN ") + statement, {"query": vector}).fetchall()
-    name = index.rpartition(".")[2]
-    return any(f"using {name} " in row[0] for row in plan)
+    name = LAST_NAME.search(index)
+    return name is not None and any(f"using {name[0]} " in row[0] for row in plan)

@@ -71,8 +71,9 @@ class Conversation:
                 answers = self._repeated(step, call, identity, subject)
                 self._capture(step, call, answers[-1])
                 yield Exchange(
-                    subject=subject, call=call, answers=answers, application=self.application, values=dict(self.values)
-                )
+                    subject=subject, call=call, answers=answers, application=self.application,
+                    values=dict(self.values), until=step.until,
+                )  # fmt: skip
 
     def _insist_on_a_request(self, step: StepSpec) -> None:
         """Raise MissingCapability for a step of which the contract declares nothing."""
@@ -159,11 +160,15 @@ class Conversation:
         if answer.error.startswith(CUT_OFF):  # perhaps a kept connection that the service was just closing
             self._note(f"{subject} (sent again)", answer)
             answer = self._sent(step, call, caller, own)
-        if answer.rate_limited and 429 not in self.tolerated:
-            self.deadline.sleep(self.application.patience_seconds(answer))
+        insists = step.patient or 429 not in self.tolerated
+        if answer.rate_limited and insists:
+            patience = self.application.patience_seconds(answer)
+            self.deadline.sleep(patience)
             answer = self._sent(step, call, caller, own)
+            if step.patient:
+                self.deadline.sleep(patience)
         self._note(subject, answer)
-        if answer.rate_limited and 429 not in self.tolerated:
+        if answer.rate_limited and insists:
             raise NotMeasurable(f"{subject}: the application refused gonogo's own traffic with 429")
         if answer.status is None and "silence" not in self.tolerated:
             raise NotMeasurable(f"{subject}: {answer.request} was not answered: {answer.error}")

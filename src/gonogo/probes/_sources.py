@@ -44,6 +44,7 @@ COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")
 CUT_OFF = ("RemoteProtocolError", "ReadError", "WriteError")  # the other side closed the connection
 CLOSED = "closed"
 BODILESS = ("GET ", "HEAD ", "DELETE ")
+OVERLOADED = (0, 503, 504)  # what a service answers also where its host leaves it no time; 0: nothing
 GROWING = ("search", "chat")  # requests that take longer over more passages
 WITH_ARGUMENT = ("header", "count", "error")
 LEAKS: Mapping[str, re.Pattern[str]] = {
@@ -60,7 +61,8 @@ LEAKS: Mapping[str, re.Pattern[str]] = {
 class Exchange:
     """The answers to one step for one call and identity; `right` counts the corpus questions answered right.
 
-    `absent` says why there are none; where that is because the application has no such request, it is `not_applicable`.
+    `until`: the status that ended it. `absent` says why there are none; where that is because the application has no
+    such request, it is `not_applicable`.
     """
 
     subject: str
@@ -69,6 +71,7 @@ class Exchange:
     application: Application
     values: Mapping[str, Any]
     right: int | None = None
+    until: int | None = None
     absent: str = ""
     not_applicable: bool = False
 
@@ -76,6 +79,12 @@ class Exchange:
     def last(self) -> Answer:
         """The answer to the last request."""
         return self.answers[-1]
+
+    @property
+    def hurried(self) -> bool:
+        """Whether it may have come out otherwise on a host that leaves the service its time."""
+        never_came = self.until is not None and self.last.code != self.until
+        return never_came or any(answer.code in OVERLOADED for answer in self.answers)
 
 
 def check_source(source: str) -> None:
@@ -111,7 +120,7 @@ def observation(name: str, source: str, exchange: Exchange, evidence: str, *, sa
         value=value,
         unit="s" if timed else "1" if plain == "answered_right" else "",
         n=_samples(plain, exchange),
-        load_sensitive=timed,
+        load_sensitive=timed or exchange.hurried,
         lower_bound=timed and few,
         evidence=evidence,
         detail=_told(plain, value, exchange.last) or (sample if timed and few else ""),
@@ -163,6 +172,8 @@ def _json(path: str, answer: Answer) -> Value:
 
 
 def _status(exchange: Exchange) -> Value:
+    if exchange.last.code == exchange.until:
+        return exchange.until
     statuses = [answer.code for answer in exchange.answers]
     return 0 if 0 in statuses else max(statuses)
 

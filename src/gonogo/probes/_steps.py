@@ -23,9 +23,10 @@ class StepSpec(Spec):
     has), `limited` (a key whose rate limit may be used up) or a tenant. Lists of calls and identities multiply.
     Placeholders: `{token}`, unique for each run; `{request}`, unique for each request; `{id}`, of the last document
     stored; `{filler}`, a text of the size `filler`; whatever earlier steps captured. `repeat` sends the request that
-    often, `until` a status; `questions` asks that many of the corpus. `in_body`: what is sent belongs into a body, so
-    that the step does not apply to a request of the contract that has none; so it is with every `body`. `observe` names
-    observations and what they are taken from (see _sources.py).
+    often, `until` a status; `patient`: a 429 is waited out here, also where another step may be answered by it, and
+    what was used up is let come back. `questions` asks that many of the corpus. `in_body`: what is sent belongs into a
+    body, so that the step does not apply to a request of the contract that has none; so it is with every `body`.
+    `observe` names observations and what they are taken from (see _sources.py).
     """
 
     name: str = ""
@@ -47,6 +48,7 @@ class StepSpec(Spec):
     in_body: bool = False
     repeat: int = Field(default=1, ge=1, le=1000)
     until: int | None = None
+    patient: bool = False
     questions: int | None = Field(default=None, ge=1)
     timeout: Seconds | None = None
     capture: dict[str, str] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -77,7 +77,7 @@ def _identified(lines: Sequence[str], asked: Mapping[str, str]) -> Iterator[Obse
     text = "\n".join(lines)
     silent = [what for one, what in asked.items() if f'"{one}"' not in text]
     yield Observation(
-        name="requests_without_id", value=len(silent), unit="count", n=len(asked),
+        name="requests_without_id", value=len(silent), unit="count", n=len(asked), load_sensitive=True,
         detail=f"no line has the id of: {', '.join(silent[:SHOWN])}" if silent else "",
     )  # fmt: skip
 
@@ -103,12 +103,9 @@ def _lines(context: Context, ids: Collection[str]) -> list[str]:
     A line may be written after the answer was sent, and a container's log reaches its engine later still. Whoever reads
     a file while it is written may see the beginning of a line: the rest is waited for as well.
     """
-    application = context.stack.application()
-    patience = context.deadline.within(ARRIVAL_SECONDS)
-    text = application.log_text()
-    while not _has_arrived(text, ids) and not patience.expired:
-        patience.sleep(0.05)
-        text = application.log_text()
+    text = _awaited(context, lambda text: all(f'"{one}"' in text for one in ids))
+    if not text.endswith("\n"):
+        text = _awaited(context, lambda text: text.endswith("\n"))
     # Not splitlines(): JSON may hold U+2028 and its like as they are.
     lines = [line for line in text.split("\n") if line.strip()]
     if not lines:
@@ -116,8 +113,15 @@ def _lines(context: Context, ids: Collection[str]) -> list[str]:
     return lines
 
 
-def _has_arrived(text: str, ids: Collection[str]) -> bool:
-    return text.endswith("\n") and all(f'"{one}"' in text for one in ids)
+def _awaited(context: Context, has_arrived: Callable[[str], bool]) -> str:
+    """The log as it is then, or once long enough has been waited."""
+    application = context.stack.application()
+    patience = context.deadline.within(ARRIVAL_SECONDS)
+    text = application.log_text()
+    while not has_arrived(text) and not patience.expired:
+        patience.sleep(0.05)
+        text = application.log_text()
+    return text
 
 
 def _unstructured(lines: list[str]) -> tuple[str, ...]:

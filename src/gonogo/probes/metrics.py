@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ABSENT = "absent"
 REFUSED = (401, 403, 429)
+ARRIVAL_SECONDS, POLL_SECONDS = 3.0, 0.1
 
 
 class MetricsParameters(Spec):
@@ -68,12 +69,12 @@ class MetricsProbe:
         """parse_errors, missing_families, unmoved, and what `values` and `increases` name."""
         talk = Conversation.on(context.stack, context.deadline)
         try:
-            before, text = _scrape(talk)
+            before, text = _settled(talk, parameters)
             traffic = traffic_for(parameters.traffic, context.stack.spec.contract)
             exchanges = [exchange for step in traffic for exchange in talk.perform(step)]
             sent = sum(len(exchange.answers) for exchange in exchanges)
             left_out = left_out_of(parameters.traffic, context.stack.spec.contract)
-            after, text = _scrape(talk) if parameters.traffic else (before, text)
+            after, text = _settled(talk, parameters, before) if parameters.traffic else (before, text)
         finally:
             talk.clean_up(parameters.finally_)
             talk.close()
@@ -83,6 +84,32 @@ class MetricsProbe:
         )
         yield from _completeness(parameters, after, evidence)
         yield from _movement(parameters, (before, after), sent, left_out, evidence)
+
+
+def _settled(talk: Conversation, parameters: MetricsParameters, before: Scrape | None = None) -> tuple[Scrape, str]:
+    """A scrape once nothing that was sent is still to be counted: a counter may move after its answer was given, or be
+    shown later. Without traffic it is the first one.
+    """
+    found = _scrape(talk)
+    patience = talk.deadline.within(ARRIVAL_SECONDS)
+    while parameters.traffic and not patience.expired:
+        patience.sleep(POLL_SECONDS)
+        last, found = found, _scrape(talk)
+        stands_still = _counted(parameters, found[0]) == _counted(parameters, last[0])
+        if stands_still and (before is None or _has_moved(parameters, before, found[0])):
+            break
+    return found
+
+
+def _counted(parameters: MetricsParameters, scrape: Scrape) -> list[float | None]:
+    return [scrape.value(Selector.parse(text)) for text in parameters.increases.values()]
+
+
+def _has_moved(parameters: MetricsParameters, before: Scrape, after: Scrape) -> bool:
+    """Whether everything has that the traffic has to move."""
+    counted = zip(_counted(parameters, before), _counted(parameters, after), strict=True)
+    moves = [(before.of(name), after.of(name)) for name in parameters.moves]
+    return all(then != now for then, now in (*counted, *moves))
 
 
 def _scrape(talk: Conversation) -> tuple[Scrape, str]:

@@ -12,6 +12,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._sources import OVERLOADED
 from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.contract import Answer, Application, ChatAnswer, application_of
@@ -150,7 +151,7 @@ def _worst(name: str, answers: list[Answer]) -> Iterator[Observation]:
     statuses = [answer.code for answer in answers]
     worst = 0 if 0 in statuses else max(statuses)
     slowest = max(answer.seconds for answer in answers)
-    yield Observation(name=f"{name}_status", value=worst, n=len(answers))
+    yield Observation(name=f"{name}_status", value=worst, n=len(answers), load_sensitive=worst in OVERLOADED)
     yield Observation(name=f"{name}_seconds", value=slowest, unit="s", n=len(answers), load_sensitive=True)
 
 
@@ -165,10 +166,13 @@ def _of_chat(answer: Answer, began: float) -> Iterator[Observation]:
         for name in ("chat_status", "retry_after", "error_type"):
             yield Observation(name=name, value=None, n=0, detail=detail)
         return
-    yield Observation(name="chat_status", value=answer.code, n=1, detail=answer.outcome if answer.code == 0 else "")
-    yield Observation(name="retry_after", value=answer.headers.get("retry-after", ""), n=1)
+    silent = answer.code == 0
+    detail = answer.outcome if silent else ""
+    yield Observation(name="chat_status", value=answer.code, n=1, load_sensitive=silent, detail=detail)
+    after = answer.headers.get("retry-after", "")
+    yield Observation(name="retry_after", value=after, n=1, load_sensitive=silent)
     kind = answer.headers.get("content-type", "").partition(";")[0]
-    yield Observation(name="error_type", value=kind, n=1, detail=answer.text[:200])
+    yield Observation(name="error_type", value=kind, n=1, load_sensitive=silent, detail=answer.text[:200])
 
 
 def _afterwards(
@@ -187,7 +191,9 @@ def _afterwards(
         seconds = limit.poll(answered, every_seconds=0.25, what="chat answers again") - healed
     except DeadlineExceeded:
         seconds = time.monotonic() - healed
-    yield Observation(name="chat_status_afterwards", value=answers[-1].code, n=len(answers))
+    last = answers[-1].code
+    hurried = last in OVERLOADED
+    yield Observation(name="chat_status_afterwards", value=last, n=len(answers), load_sensitive=hurried)
     yield Observation(name="recovery_seconds", value=seconds, unit="s", n=len(answers), load_sensitive=True)
 
 

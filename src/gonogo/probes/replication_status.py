@@ -147,7 +147,9 @@ class Watch:
         try:
             well = True
             until = self.context.deadline.within(self.parameters.lost)
-            while well and not until.expired:
+            expired = False
+            while well and not expired:
+                expired = until.expired  # the last question is asked after it
                 answer = self._ask(f"{name} killed")
                 if not answer.ok:
                     yield _status(answer, f"{name} killed")
@@ -158,7 +160,9 @@ class Watch:
                     self.context.deadline.sleep(POLL_SECONDS)
             else:
                 detail = f"{'still' if well else 'not'} called well within {self.parameters.lost:g} s of its death"
-                yield Observation(name="lost_looks_well", subject=name, value=well, n=1, detail=detail)
+                yield Observation(
+                    name="lost_looks_well", subject=name, value=well, n=1, load_sensitive=True, detail=detail
+                )
         finally:
             standby.start(self.context.deadline)
         yield from self._well_again(name, "started again")
@@ -199,7 +203,9 @@ class Watch:
         else:
             again = True
         detail = f"{'called' if again else 'not called'} well {time.monotonic() - since:.1f} s after it had caught up"
-        yield Observation(name="well_again", subject=f"{name} {what}", value=again, n=1, detail=detail)
+        yield Observation(
+            name="well_again", subject=f"{name} {what}", value=again, n=1, load_sensitive=True, detail=detail
+        )
 
     def _disagreements(self, subject: str, report: Report, before: dict[str, Known]) -> Observation:
         after = self._truth()

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 SESSION_SECONDS = 20.0
 POLL_SECONDS = 0.2
+AFTER_A_REQUEST_SECONDS = 5.0  # it may only have been accepted
 MARGIN = 1.01  # how far beyond its age a row is set, and how far before it one that must stay
 K = 10
 NEVER = 1e6  # intervals
@@ -36,7 +37,7 @@ OLD, EXPIRED, ARCHIVED, YOUNG = "old", "expired", "archived", "young"
 
 
 class RetentionParameters(Spec):
-    """`patience`: how long the job is waited for where the contract has no request that starts it."""
+    """`patience`: how long the job's first run is waited for, and a later one where no request of ours starts it."""
 
     patience: Seconds = Field(default=30.0, gt=0)
 
@@ -104,11 +105,11 @@ class Trial:
     # --- what there is
 
     def overdue(self) -> Observation:
-        """Rows that should have been gone by the time of the next run of the job."""
+        """Rows that should have been gone by the time of the next run of the job, which may itself be under way."""
         row = self._row(
             "SELECT count(*), count(*) FILTER (WHERE {archived} < now() - make_interval(secs => %s)),"
             " min({archived})::text FROM {table}",
-            [self.rule.delete_after + self.rule.every],
+            [self.rule.delete_after + 2 * self.rule.every],
         )
         rows, overdue, oldest = row
         detail = f"the oldest was archived at {oldest}" if overdue else f"of {rows} rows"
@@ -118,7 +119,12 @@ class Trial:
         """How many of its intervals the job's last good run lies back; a job that never ran well: very many."""
         if self.rule.runs is None:
             return None
-        (age,) = self._row("SELECT extract(epoch FROM now() - max({finished}))::float8 FROM {runs}", [])
+        since = "SELECT extract(epoch FROM now() - max({finished}))::float8 FROM {runs}"
+        (age,) = self._row(since, [])
+        first = self.context.deadline.within(self.patience_seconds)
+        while age is None and not first.expired:  # of a service that was started just now
+            first.sleep(POLL_SECONDS)
+            (age,) = self._row(since, [])
         detail = "there is no run that ended well" if age is None else f"the last one ended {age:.0f} s ago"
         missed = NEVER if age is None else max(0.0, age) / self.rule.every
         return Observation(name="runs_missed", value=missed, unit="count", n=1, detail=detail)
@@ -130,17 +136,20 @@ class Trial:
         for name in (OLD, EXPIRED, ARCHIVED, YOUNG):
             self._store(name)
         self._set_back()
-        self._run_job()
-        yield self._states("not_archived", [OLD], self._not_archived())
-        yield self._states("expired_rows_left", [EXPIRED], self._rows_left())
-        yield self._states("expired_answers", [EXPIRED], self._answers(EXPIRED))
+        archived = [OLD, ARCHIVED] if self.application.declares("archive") else [OLD]
+        patience = self.context.deadline.within(self._run_job())
+        while any(left := self._left(archived)) and not patience.expired:
+            patience.sleep(POLL_SECONDS)
+        not_archived, rows, answers, found = left
+        yield self._states("not_archived", [OLD], not_archived)
+        yield self._states("expired_rows_left", [EXPIRED], rows)
+        yield self._states("expired_answers", [EXPIRED], answers)
         if not self.application.declares("document"):
             has_none, reason = absent(self.application.contract, "document")
             yield Observation(
                 name="expired_answers", subject="document", value=None, n=0, not_applicable=has_none, detail=reason
             )
-        archived = [OLD, ARCHIVED] if self.application.declares("archive") else [OLD]
-        yield self._states("archived_found", archived, self._found(archived))
+        yield self._states("archived_found", archived, found)
         yield self._states("young_rows_lost", [YOUNG, ARCHIVED], self._lost())
 
     def clean_up(self) -> None:
@@ -181,15 +190,21 @@ class Trial:
         if self.application.declares("archive"):
             self._insist(self.application.call("archive", tenant=self.tenant, id=self.ids[name]))
 
-    def _run_job(self) -> None:
+    def _run_job(self) -> float:
+        """Returns how many seconds it may still be at work."""
         if self.application.declares("retention"):
             self._insist(self.application.call("retention", tenant=self.tenant))
-            return
+            return AFTER_A_REQUEST_SECONDS
         if self.rule.every > self.patience_seconds:
             raise NotMeasurable(
                 f"the job runs every {self.rule.every:g} s, and the contract has no retention request to start it"
             )
-        self.context.deadline.sleep(self.rule.every + POLL_SECONDS)
+        self.context.deadline.sleep(self.rule.every)
+        return self.patience_seconds
+
+    def _left(self, archived: Sequence[str]) -> tuple[list[str], list[str], list[str], list[str]]:
+        """What is not archived, rows and answers of what has expired, and what is archived and found all the same."""
+        return self._not_archived(), self._rows_left(), self._answers(EXPIRED), self._found(archived)
 
     def _not_archived(self) -> list[str]:
         """An old row that has no instant of archiving; one that is gone was deleted where it had to be kept."""

@@ -11,6 +11,7 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
+from gonogo.probes._sources import OVERLOADED
 from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.contract import Answer, Application, application_of
@@ -112,7 +113,8 @@ def _of_health(context: Context, application: Application, patience: float) -> I
         name="health_red_after", value=patience if answer.ok else seconds, low=patience if answer.ok else None,
         unit="s", n=1, load_sensitive=not answer.ok, detail=detail,
     )  # fmt: skip
-    yield Observation(name="health_says", value="" if answer.ok else answer.text[:TEXT_SHOWN], n=1)
+    said = "" if answer.ok else answer.text[:TEXT_SHOWN]
+    yield Observation(name="health_says", value=said, n=1, load_sensitive=answer.status is None)
 
 
 def _of_requests(
@@ -129,7 +131,10 @@ def _of_requests(
                 continue
             context.deadline.check(f"the request {name}")
             answer = _asked(application, name, tenant, parameters.timeout, values)
-            yield Observation(name=f"{kind}_status", subject=name, value=answer.status or 0, n=1, detail=answer.error)
+            yield Observation(
+                name=f"{kind}_status", subject=name, value=answer.code, n=1, load_sensitive=answer.code in OVERLOADED,
+                detail=answer.error,
+            )  # fmt: skip
             yield Observation(
                 name=f"{kind}_seconds", subject=name, value=answer.seconds, unit="s", n=1, load_sensitive=True
             )
@@ -168,7 +173,7 @@ def _afterwards(
         green = False
     seconds = time.monotonic() - began
     yield Observation(
-        name="health_green_after", value=seconds, low=None if green else seconds, unit="s", n=1, load_sensitive=green,
+        name="health_green_after", value=seconds, low=None if green else seconds, unit="s", n=1, load_sensitive=True,
         detail="" if green else f"still {application.ready().outcome}",
     )  # fmt: skip
     for name in parameters.needing:
@@ -176,7 +181,9 @@ def _afterwards(
             yield from _not_asked(application, name, "status_afterwards")
             continue
         answer = _asked(application, name, tenant, parameters.timeout, values)
-        yield Observation(name="status_afterwards", subject=name, value=answer.status or 0, n=1)
+        yield Observation(
+            name="status_afterwards", subject=name, value=answer.code, n=1, load_sensitive=answer.code in OVERLOADED
+        )
 
 
 def _not_asked(application: Application, name: str, *observations: str) -> Iterator[Observation]:

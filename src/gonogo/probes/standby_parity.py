@@ -70,7 +70,9 @@ class StandbyParityProbe:
             yield Observation(name="replay_paused", subject=name, value=_replay_paused(standby))
             seconds, differences = _compare(context, (primary, standby), names, parameters.patience)
             if differences is None:
-                yield Observation(name="replay", subject=name, value=seconds, unit="s", n=1, lower_bound=True)
+                yield Observation(
+                    name="replay", subject=name, value=seconds, unit="s", n=1, lower_bound=True, load_sensitive=True
+                )
                 continue
             yield Observation(name="replay", subject=name, value=seconds, unit="s", n=1, load_sensitive=True)
             value = tuple(f"{name}: {reason}" for reason in differences)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,9 +19,10 @@ import psycopg
 from gonogo.core.errors import NotMeasurable, StackError
 from gonogo.core.event import TableDrawn
 from gonogo.core.observation import Observation
-from gonogo.core.quantity import format_bytes
+from gonogo.core.quantity import format_bytes, format_seconds
 from gonogo.drills import RestoreFailed
 from gonogo.drills.given import BackupKind, physical, ways
+from gonogo.drills.given.archive import Archive
 from gonogo.drills.given.logical import Dump, helpers
 from gonogo.drills.given.staging import Taking
 from gonogo.drills.given.ways import PostData, Restoring, Way
@@ -37,6 +39,7 @@ from gonogo.runners.phases import PhaseClock
 from gonogo.stacks.local.boxed import MAINTENANCE, BoxedPostgres
 from gonogo.stacks.local.contain import Box
 
+SMALLEST_REPLAY_BYTES = 256 * 2**20  # twice the server's default
 MOST_BUILDING_SECONDS = 90.0  # for the measurements behind a projection
 Restore = Callable[[BoxedPostgres, Measured], str]  # restores, and returns the database
 Then = Callable[[BoxedPostgres, str], None]
@@ -156,17 +159,32 @@ class Exploring(Verifying):
     # --- of files
 
     def _of_files(self, box: Box, taking: Taking) -> None:
-        kind = self.request.given.kind
-        if self.request.asked.wal is not None or (kind is not None and kind.brings_wal):
-            raise NotMeasurable("the ways of a base backup with archived WAL are not compared")
         base = box.folder / "base"
-        self._filled(BoxedPostgres(box, base.name), taking)
+        first = BoxedPostgres(box, base.name)
+        began = time.monotonic()
+        filled = self._filled(first, taking)
         box.own(base)
+        kind = self.request.given.kind
+        if kind is not None and kind.several:
+            seconds = format_seconds(time.monotonic() - began)
+            self.notes.append(f"in every way its files have to be brought together before that: {seconds} here")
         physical.require_major(base, self.binaries.major)
-        for way in ways.ways_of_files():
-            self._measure(box, way, partial(self._by_files, base, ours=False))
+        if any(one.is_symlink() for one in (base / physical.TABLESPACES).iterdir()):
+            raise NotMeasurable("its tablespaces lie outside of its folder: all ways would write to the same files")
+        archive = self._archive(first, taking, filled)
+        if archive is not None:
+            archive.take()
+        for way in ways.ways_of_files(replay_bytes=self._replay_bytes(taking) if archive else 0):
+            self._measure(box, way, partial(self._by_files, base, ours=False, archive=archive))
 
-    def _by_files(self, base: Path, server: BoxedPostgres, measured: Measured, *, ours: bool) -> str:
+    def _replay_bytes(self, taking: Taking) -> int:
+        """Room for every page of it, within a share of this host's memory."""
+        host = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") * MEMORY_SHARE
+        return int(max(SMALLEST_REPLAY_BYTES, min(taking.written_bytes, host)))
+
+    def _by_files(
+        self, base: Path, server: BoxedPostgres, measured: Measured, *, ours: bool, archive: Archive | None = None
+    ) -> str:
         clock = measured.clock
         clock.begin(ways.COPY)
         done = server.box.run(["/bin/cp", "-a", str(base), str(server.data)], deadline=self.deadline)
@@ -176,7 +194,10 @@ class Exploring(Verifying):
         if ours:
             server.start(self.deadline)
         else:
-            physical.start(server, clock, self.deadline)
+            own = archive.on(server) if archive else None
+            physical.start(server, clock, self.deadline, own)
+            if own is not None:
+                own.seen()  # that replay came to its end
         if self.first is not None and self.database:
             return self.database
         with self._session(server, MAINTENANCE) as connection:

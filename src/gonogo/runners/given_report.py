@@ -146,8 +146,10 @@ def _vector_indexes(connection: Connection, subject: str) -> Iterator[Observatio
         where = f"{subject} {index.name}".strip()
         if not index.valid:  # it is among the invalid ones
             continue
-        found = None if index.why_not_searched else soundness.search(connection, index)
-        if found is None:
+        if not index.why_not_searched:
+            with soundness.alone(connection, index):
+                found, reached = soundness.search(connection, index), soundness.reach(connection, index)
+        if index.why_not_searched or found is None:
             detail = (
                 f"{index.name}: {index.why_not_searched or 'its table holds no vectors'}, its search was not measured"
             )
@@ -156,7 +158,7 @@ def _vector_indexes(connection: Connection, subject: str) -> Iterator[Observatio
             continue
         yield Observation(name="vector_index_used", subject=where, value=found.used, n=len(found.recalls))
         yield _recall(where, found)
-        yield _reach(where, soundness.reach(connection, index))
+        yield _reach(where, reached)
 
 
 def _reach(where: str, found: tuple[int, int] | None) -> Observation:

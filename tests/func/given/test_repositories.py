@@ -12,8 +12,10 @@ import psycopg
 import pytest
 from tests.func.given.conftest import Source, Verify, copied, short_folder, with_a_flipped_bit
 
+from gonogo.core.outcome import Outcome
 from gonogo.drills.given import barman, pgbackrest
 from gonogo.engine.portraits import write_portrait
+from gonogo.engine.verify import WAYS
 from gonogo.stacks.local.account import unprivileged
 from gonogo.stacks.local.binaries import find_binaries, packaged
 
@@ -130,6 +132,18 @@ def test_equal_to_its_reference_is_go(
     assert answer.verdict == ("GO", 0), answer.finding.reason
     assert 0 <= answer.value("backup_age") < 3600  # its control file tells
     assert answer.value("rows") == 3
+
+
+@pytest.mark.parametrize("name", ["pgbackrest", "barman"])
+def test_its_ways_begin_with_the_files_that_its_tool_brought(
+    name: str, repository: Callable[[str], Path], verified: Verify
+) -> None:
+    answer = verified(repository(name), explore=True, time_limit_s=120)
+    (found,) = (one for one in answer.result.judgement.findings if one.id == WAYS)
+    assert found.outcome is Outcome.PASS, found.reason
+    (table,) = found.tables
+    assert [row[0] for row in table.rows] == ["as it comes", "syncfs", "memory", "no fsync"]
+    assert any(one.startswith("in every way its files have to be brought together") for one in table.remarks)
 
 
 def test_another_backup_of_it_without_a_reference_is_partial(

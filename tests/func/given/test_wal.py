@@ -12,7 +12,9 @@ import pytest
 from tests.func.given.conftest import Source, Verify, copied, with_a_flipped_bit
 
 from gonogo.core.errors import UsageError
+from gonogo.core.outcome import Outcome
 from gonogo.drills.given.target import target_of
+from gonogo.engine.verify import WAYS
 
 RAG_ROWS = 1204
 SYSTEM_AT, IN_USE_AT = 24, 0x30  # in a segment: the identifier of the cluster; the first record, which others follow
@@ -79,6 +81,16 @@ def test_up_to_a_moment_it_holds_what_was_there_then(kind: str, received: Receiv
     answer = verified(received.base, wal=received.compressed, target=target_of(received.moments[kind]))
     assert answer.verdict == ("PARTIAL", 0), answer.finding.reason
     assert answer.value("rows") == RAG_ROWS + 1
+
+
+def test_every_way_of_recovering_comes_to_its_end(received: Received, verified: Verify) -> None:
+    answer = verified(received.base, wal=received.compressed, explore=True, time_limit_s=120)
+    assert answer.verdict == ("PARTIAL", 0), answer.finding.reason
+    (found,) = (one for one in answer.result.judgement.findings if one.id == WAYS)
+    assert found.outcome is Outcome.PASS, found.reason
+    (table,) = found.tables
+    assert [row[0] for row in table.rows] == ["as it comes", "syncfs", "memory", "no fsync"]
+    assert "failed" not in {cell for row in table.rows for cell in row}
 
 
 def test_finished_segments_alone_are_no_damage(received: Received, there: Path, verified: Verify) -> None:

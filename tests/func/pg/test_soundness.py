@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from psycopg import errors
 
 from gonogo.core.deadline import Deadline
 from gonogo.pg import soundness
@@ -93,3 +94,30 @@ def test_without_vectors_there_is_nothing_to_search(connection: Connection) -> N
     connection.execute("DELETE FROM notes WHERE id > 0")
     assert soundness.search(connection, index) is None
     assert soundness.reach(connection, index) is None
+
+
+def test_of_two_indexes_of_one_column_each_is_searched_alone(connection: Connection) -> None:
+    connection.execute('CREATE INDEX "by.lists" ON notes USING ivfflat (dense vector_l2_ops) WITH (lists = 10)')
+    connection.execute("CREATE INDEX by_graph ON notes USING hnsw (dense vector_l2_ops)")
+    connection.execute("CREATE INDEX ON notes (dense) WHERE dense IS NOT NULL; ANALYZE notes")
+    indexes = soundness.vector_indexes(connection)
+    assert {one.name for one in indexes} == {'"by.lists"', "by_graph"}
+    for index in indexes:
+        with soundness.alone(connection, index):
+            found = soundness.search(connection, index)
+            assert soundness.reach(connection, index) == (ROWS, ROWS)
+        assert found is not None
+        assert found.used
+        assert connection.execute("SHOW enable_seqscan").fetchone() == ("on",)
+    assert soundness.vector_indexes(connection) == indexes
+
+
+@pytest.mark.parametrize("error", [errors.QueryCanceled, errors.UndefinedFunction, errors.OutOfMemory])
+def test_what_says_nothing_of_the_data_is_no_finding(error: type[errors.DatabaseError]) -> None:
+    with pytest.raises(error):
+        soundness._insist_on_the_data(error())
+
+
+@pytest.mark.parametrize("error", [errors.DataCorrupted, errors.IndexCorrupted, errors.InternalError_])
+def test_what_is_corrupted_is_one(error: type[errors.DatabaseError]) -> None:
+    soundness._insist_on_the_data(error())

@@ -5,14 +5,18 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import UsageError
+from gonogo.core.errors import NotMeasurable, UsageError
 from gonogo.drills import RestoreFailed
 from gonogo.drills.given import BackupKind
+from gonogo.drills.given.chain import Link, chosen, require_newest
+from gonogo.drills.given.label import Label
 from gonogo.drills.given.recognise import recognise
 from gonogo.drills.given.script import LONGEST_LINE, lines_of, spoken
 from gonogo.drills.given.staging import Inflating, strict_info
@@ -161,3 +165,42 @@ def test_a_header_that_is_none_is_an_error() -> None:
         pytest.raises(tarfile.TarError),
     ):
         list(iter(archive.next, None))
+
+
+def test_a_folder_beside_the_backups_that_may_not_be_read_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("archive/main", "backup/main", "lost+found"):
+        (tmp_path / name).mkdir(parents=True)
+    original = Path.iterdir
+
+    def refused(self: Path) -> Iterator[Path]:
+        if self.name == "lost+found":
+            raise PermissionError
+        return original(self)
+
+    monkeypatch.setattr(Path, "iterdir", refused)  # root may read everything
+    assert recognise(tmp_path).kind is BackupKind.PGBACKREST
+
+
+def link(name: str, lsn: int, *, timeline: int = 1, system: str = "", day: int | None = None) -> Link:
+    time = datetime(2026, 1, day, tzinfo=UTC) if day else None
+    return Link(path=Path(name), label=Label(start=(lsn, timeline), time=time), system=system)
+
+
+@pytest.mark.parametrize(
+    ("links", "said"),
+    [
+        ([link("old", 900, system="1"), link("new", 20, system="2")], "backups of 2 clusters"),
+        ([link("old", 900, day=1), link("new", 20, day=2)], "new was begun after old"),
+        ([link("old", 900, timeline=2, day=1), link("new", 950, day=2)], "new was begun after old"),
+    ],
+)
+def test_the_farthest_in_the_log_is_not_the_newest_of_two_clusters(links: list[Link], said: str) -> None:
+    with pytest.raises(NotMeasurable, match=said):
+        require_newest(chosen(links, ""), links)
+
+
+def test_of_one_cluster_it_is() -> None:
+    links = [link("one", 20, system="1", day=1), link("two", 900, system="1", day=2), link("three", 950)]
+    require_newest(chosen(links, ""), links)

@@ -152,3 +152,25 @@ def test_a_search_among_too_few_rows_is_quick_without_proving_anything(
     exchange = Exchange(subject="step", call=call, answers=(answer(200),), application=application, values={})
     seen = observation("seen", source, exchange, "", sample=sample)
     assert (seen.lower_bound, seen.detail) == (bound, sample if bound else "")
+
+
+@pytest.mark.parametrize(
+    ("statuses", "until", "status", "hurried"),
+    [
+        ((200, 200), None, 200, False),
+        ((200, 503, 200), None, 503, True),  # a host that is busy elsewhere may be the reason
+        ((500, 200), None, 500, False),
+        ((200, 503, 429), 429, 429, True),  # what the burst was sent for came
+        ((200, 429), 429, 429, False),
+        ((200, 200), 429, 200, True),  # too slow a burst uses no limit up
+    ],
+)
+def test_what_a_busy_host_may_be_the_reason_of_is_told(
+    application: Application, statuses: tuple[int, ...], until: int | None, status: int, hurried: bool
+) -> None:
+    exchange = Exchange(
+        subject="step", call="search", answers=tuple(map(answer, statuses)), application=application, values={},
+        until=until,
+    )  # fmt: skip
+    seen = observation("seen", "status", exchange, "")
+    assert (seen.value, seen.load_sensitive) == (status, hurried)

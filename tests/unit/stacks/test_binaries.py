@@ -10,6 +10,7 @@ from gonogo.core.errors import StackError
 from gonogo.stacks.local import binaries
 from gonogo.stacks.local.account import unprivileged
 from gonogo.stacks.local.binaries import binaries_of, packaged
+from gonogo.stacks.local.walls import Walls
 
 
 @pytest.fixture
@@ -44,3 +45,8 @@ def test_without_any_it_is_an_error(installed: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("GONOGO_PG_BINDIR", str(installed / "16" / "bin"))
     with pytest.raises(StackError, match="does not work"):
         binaries_of(None, unprivileged())
+
+
+def test_programs_that_are_not_in_a_folder_of_their_own_have_no_libraries_beside_them(tmp_path: Path) -> None:
+    walls = Walls(account=unprivileged(), bindir=Path("/usr/bin"), box=tmp_path, root=tmp_path / "root")
+    assert str(walls.environment.get("HOME")) == str(tmp_path)

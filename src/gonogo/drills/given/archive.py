@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn
@@ -35,6 +36,7 @@ from gonogo.drills.given.wal import (
     segment_name,
     way_of,
 )
+from gonogo.stacks.local.boxed import BoxedPostgres
 
 LABEL, PG_WAL = "backup_label", "pg_wal"
 MAGIC_BYTES = 8
@@ -70,6 +72,12 @@ class Archive:
     label: Label = field(init=False)
     segment_bytes: int = field(init=False, default=0)
     system: int = field(init=False, default=0)
+
+    def on(self, server: BoxedPostgres) -> Archive:
+        """The same WAL, for another server of the same files."""
+        other = copy(self)
+        other.filling = replace(self.filling, server=server)
+        return other
 
     def take(self) -> None:
         """Find what is needed, and copy it. Raises RestoreFailed that names what is missing, NotMeasurable."""

@@ -47,6 +47,8 @@ def fill(filling: Filling) -> Filled:
     """Make the data directory of a backup and those before it. Raises RestoreFailed, NotMeasurable."""
     links = [_link(path, filling) for path in _backups(filling.given.path)]
     chain = chain_of(chosen(links, filling.asked.backup), links)
+    if not filling.asked.backup:
+        require_newest(chain[-1], links)
     names = " + ".join(link.name for link in chain)
     data = filling.server.data
     if len(chain) == 1:
@@ -74,13 +76,26 @@ def fill(filling: Filling) -> Filled:
 
 
 def chosen(links: Sequence[Link], name: str) -> Link:
-    """The one asked for, or the newest. Raises NotMeasurable for a name that is none."""
+    """The one asked for, or the one that begins farthest in the log. Raises NotMeasurable for a name that is none."""
     if not name:
         return max(links, key=lambda one: (one.label.start[1], one.label.start[0]))
     for link in links:
         if link.path.name == name:
             return link
     raise NotMeasurable(f"there is no backup {name!r} in it; there are {_names(links)}")
+
+
+def require_newest(newest: Link, links: Sequence[Link]) -> None:
+    """What begins farthest in the log is only the newest where all are of one cluster. Raises NotMeasurable."""
+    systems = {one.system for one in links if one.system}
+    if len(systems) > 1:
+        raise NotMeasurable(f"the folder holds backups of {len(systems)} clusters: --backup NAME says which is meant")
+    for one in links:
+        if one.label.time and newest.label.time and one.label.time > newest.label.time:
+            raise NotMeasurable(
+                f"{one.name} was begun after {newest.name}, which begins farther in the log, as if they were of two "
+                "clusters: --backup NAME says which is meant"
+            )
 
 
 def chain_of(last: Link, links: Sequence[Link]) -> list[Link]:

@@ -143,24 +143,31 @@ def is_base(path: Path) -> bool:
     """Whether a folder looks like a base backup, or like a data directory."""
     if path.is_symlink() or not path.is_dir():
         return False
-    names = {one.name for one in path.iterdir()}
+    names = _names_in(path)
     return {"PG_VERSION", "global"} <= names or any(name.startswith("base.tar") for name in names)
 
 
 def barman_servers(path: Path) -> list[Path]:
     """The folders of servers, of a repository or of one of its servers."""
     found = [one for one in (path, *sorted(path.iterdir())) if one.is_dir() and not one.is_symlink()]
-    return [one for one in found if {"base", "wals"} <= {inside.name for inside in one.iterdir()}]
+    return [one for one in found if {"base", "wals"} <= _names_in(one)]
+
+
+def _names_in(folder: Path) -> set[str]:
+    """What is in a folder; nothing in one that may not be read, such as the `lost+found` of a file system."""
+    try:
+        return {one.name for one in folder.iterdir()}
+    except PermissionError:
+        return set()
 
 
 def major_of(given: Given) -> int | None:
     """The major version of PostgreSQL that a folder says it is of. Nothing depends on it but whose programs try."""
     if given.kind not in MAJOR:
         return None
-    for path in _telling(given.kind, given.path):
-        if match := MAJOR[given.kind].search(_head_of(path)):
-            return int(match[1])
-    return None
+    heads = [_head_of(path) for path in _telling(given.kind, given.path)]
+    told = {int(match[1]) for head in heads if (match := MAJOR[given.kind].search(head))}
+    return told.pop() if len(told) == 1 else None
 
 
 def _telling(kind: BackupKind, path: Path) -> Iterator[Path]:

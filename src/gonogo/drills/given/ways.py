@@ -246,15 +246,24 @@ def base_backup(server: BoxedPostgres, target: Path, dump: Dump) -> None:
         raise RestoreFailed(f"pg_basebackup failed: {words(done)}")
 
 
-def ways_of_files() -> list[Way]:
-    """The ways of a base backup: the server goes through all its files before it recovers."""
+def ways_of_files(*, replay_bytes: int = 0) -> list[Way]:
+    """The ways of a base backup: the server goes through all its files before it recovers.
+
+    `replay_bytes`: the memory in which archived WAL could be replayed; 0 where there is none of it.
+    """
     off = {"fsync": "off", "full_page_writes": "off"}
+    memory = {"shared_buffers": f"{replay_bytes // MIB}MB"}
+    replaying = Way(
+        name="memory", server=memory,
+        production=f"shared_buffers={memory['shared_buffers']} while it recovers: pages are replayed in memory",
+    )  # fmt: skip
     return [
         Way(name="as it comes", production="a copy of the files, and a server that starts from it"),
         Way(
             name="syncfs", server={"recovery_init_sync_method": "syncfs"},
             production="recovery_init_sync_method=syncfs: one call for the file system instead of one for every file",
         ),
+        *([replaying] if replay_bytes else []),
         Way(
             name="no fsync", server=off, safe=False,
             production="fsync=off and full_page_writes=off until it has recovered; then CHECKPOINT, stop, "

@@ -50,6 +50,15 @@ LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] A
 WHERE c.relkind = 'i'
 ORDER BY 1
 
+-- name: others_of_its_table
+-- Indexes of the same table beside the given one that can be dropped by themselves.
+SELECT o.indexrelid::regclass::text
+FROM pg_index i
+JOIN pg_index o ON o.indrelid = i.indrelid AND o.indexrelid <> i.indexrelid
+WHERE i.indexrelid = %s::text::regclass
+  AND NOT EXISTS (SELECT FROM pg_constraint c WHERE c.conindid = o.indexrelid)
+  AND NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = o.indexrelid)
+
 -- name: databases
 SELECT datname::text FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1
 

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 TOPS = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "opt", "etc/ld.so.cache", "etc/alternatives")
-NOT_NEEDED = ("usr/share/doc", "usr/share/man", "usr/share/info", "usr/include", "usr/src")
 PLACES = (
     "usr/lib/postgresql/*/bin", "usr/local/bin", "usr/local/pgsql/bin", "usr/pgsql-*/bin", "opt/*/postgresql/bin",
     "usr/bin", "usr/libexec/postgresql*",
@@ -66,7 +65,8 @@ def _walls(site: Site, bindir: Path, root: Path) -> Walls:
 
 def _bindir(root: Path, name: str) -> Path:
     """Where its PostgreSQL is; of several the newest."""
-    found = [one for place in PLACES for one in sorted(root.glob(place), reverse=True) if (one / "postgres").is_file()]
+    places = [one for place in PLACES for one in sorted(root.glob(place), reverse=True)]
+    found = [one for one in places if one.resolve().is_relative_to(root.resolve()) and (one / "postgres").is_file()]
     if not found:
         raise StackError(f"the image {name} has no PostgreSQL")
     return Path("/", found[0].relative_to(root))
@@ -109,8 +109,7 @@ def _extract(reader: _Reader, target: Path) -> None:
 
 def _is_needed(name: str) -> bool:
     """Whether a path is below what programs are made of."""
-    below = [top for top in TOPS if name == top or name.startswith(f"{top}/")]
-    return bool(below) and not any(name.startswith(f"{one}/") for one in NOT_NEEDED)
+    return any(name == top or name.startswith(f"{top}/") for top in TOPS)
 
 
 def _forget_unused(folder: Path) -> None:

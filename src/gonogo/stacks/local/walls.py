@@ -60,14 +60,16 @@ class Walls:
         if self.account.uid == 0:
             return "it would run as root"
         self.root.mkdir(exist_ok=True)
+        command, environment = self.around(probe=self._outside(hidden)), self.environment
         try:
             done = subprocess.run(
-                self.around(probe=self._outside(hidden)), capture_output=True, text=True, timeout=PROBE_SECONDS,
-                check=False, cwd=self.box, env=self.environment,
+                command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd=self.box,
+                env=environment,
             )  # fmt: skip
-            return flaw(json.loads(done.stdout))
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"it cannot be tried: {error}"
+        try:
+            return flaw(json.loads(done.stdout))
         except ValueError:
             return done.stderr.strip().removeprefix(contained.PREFIX)[-300:] or "the trial said nothing"
 
@@ -93,7 +95,7 @@ class Walls:
     def _libraries(self) -> Path:
         """Where a wheel's programs find their libraries by their own place, which only /proc could tell them."""
         package = self.bindir.parent.parent
-        return package.with_name(f"{package.name}.libs")
+        return package.parent / f"{package.name}.libs"
 
     def _outside(self, hidden: tuple[Path, ...]) -> list[str]:
         """What is on this host and must not be seen: nothing that is shown, or that leads to it."""
