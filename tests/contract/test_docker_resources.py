@@ -29,9 +29,17 @@ def made(call: ast.Call) -> tuple[str, str] | None:
 
 def test_networks_volumes_and_images_are_made_with_labels() -> None:
     found = [(path, call) for path, call in calls() if made(call) in MAKERS and not path.startswith(COMPOSE)]
-    assert {made(call) for _, call in found} == {("networks", "create"), ("volumes", "create"), ("images", "build")}
+    assert {made(call) for _, call in found} == {
+        ("networks", "create"), ("volumes", "create"), ("images", "build"), ("containers", "create"),
+    }  # fmt: skip
     unlabelled = [path for path, call in found if "labels" not in {one.arg for one in call.keywords}]
     assert unlabelled == []
+
+
+def test_a_container_that_is_made_for_its_files_is_never_started() -> None:
+    places = {path for path, call in calls() if made(call) == ("containers", "create")}
+    assert places == {"stacks/docker/programs.py"}
+    assert ".start(" not in (ROOT / "stacks/docker/programs.py").read_text()
 
 
 def test_containers_are_made_in_one_place_which_publishes_on_loopback() -> None:

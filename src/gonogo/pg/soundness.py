@@ -127,7 +127,7 @@ def structure(connection: Connection) -> Structure:
     """Look into every table and btree with amcheck. Raises NotMeasurable where there is none."""
     schema = extension(connection, "amcheck")
     connection.execute("ALTER EXTENSION amcheck UPDATE")  # a cluster may have kept one of before an upgrade
-    if not connection.execute("SELECT FROM pg_proc WHERE proname = 'verify_heapam'").fetchone():
+    if not connection.execute("SELECT 1 FROM pg_proc WHERE proname = 'verify_heapam'").fetchone():
         raise NotMeasurable("amcheck of this PostgreSQL cannot look into tables: it can since 14")
     tables = connection.execute(query("soundness", "tables_to_check")).fetchall()
     btrees = connection.execute(query("soundness", "btrees_to_check")).fetchall()
