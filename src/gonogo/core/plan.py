@@ -113,7 +113,8 @@ class ResolvedPolicy:
 class Past:
     """What one verification came to in an earlier run. `at`: when that run ended, ISO, UTC.
 
-    `beside`: it ran beside the stack, so that the stack's runtime has nothing to do with it.
+    `beside`: it ran beside the stack, so that the stack's runtime has nothing to do with it. `beyond`: what of it is
+    more than this run allows, which may be judged by other limits.
     """
 
     run_id: str
@@ -122,6 +123,7 @@ class Past:
     outcome: str
     reason: str = ""
     beside: bool = False
+    beyond: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import re
 import threading
 from enum import Enum
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 MASK = "****"
 SHORTEST_SECRET = 4  # shorter values would mask half of every text
@@ -21,10 +22,10 @@ class Redactor:
         self._lock = threading.Lock()
 
     def register(self, secret: str) -> None:
-        """Mask `secret` from now on; values under four characters are ignored."""
+        """Mask `secret` from now on, also as it stands in a URL; values under four characters are ignored."""
         if len(secret) >= SHORTEST_SECRET:
             with self._lock:
-                self._secrets.add(secret)
+                self._secrets |= {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
 
     def text(self, text: str) -> str:
         """`text` with every secret masked.
@@ -33,6 +34,9 @@ class Redactor:
         >>> redactor.register("hunter22")
         >>> redactor.text("key hunter22 at postgresql://app:s3cret@127.0.0.1/rag password=pw1")
         'key **** at postgresql://app:****@127.0.0.1/rag password=****'
+        >>> redactor.register("abc+def/ghi==")
+        >>> redactor.text("GET /search?api_key=abc%2Bdef%2Fghi%3D%3D")
+        'GET /search?api_key=****'
         """
         with self._lock:
             secrets = sorted(self._secrets, key=len, reverse=True)

@@ -26,6 +26,10 @@ MEMORY_SHARE = 0.25  # of the host's memory at most
 NEEDS = frozenset({Capability.BACKUP_TOOLS, Capability.SQL})
 VECTOR_INDEX = re.compile(r"^CREATE INDEX (?P<name>\S+) ON .* USING (?:hnsw|ivfflat) ", re.MULTILINE)
 
+OF_INDEX = re.compile(  # in a list: an index, what attaches it to that of a partitioned table, and its comment
+    r"^\d+; \d+ \d+ (?:INDEX(?: ATTACH)? \S+|COMMENT \S+ INDEX) (?P<name>\S+)(?: \S+)?$"
+)
+
 
 class DumpParameters(Spec):
     """What dumps of every format have in common."""
@@ -125,7 +129,7 @@ class Restoring:
 
         if only is not None and not only:
             return
-        database = "postgres" if create else self._target.database
+        database = database_beside(self._target) if create else self._target.database
         connection = make_conninfo(dbname=database, options=build_options(self._context, self._parameters))
         arguments = ["--exit-on-error", f"--section={section}", f"--dbname={connection}"]
         arguments += ["--create"] if create else []
@@ -142,7 +146,7 @@ class Restoring:
         names = {match["name"].strip('"') for match in VECTOR_INDEX.finditer(script)}
         listed = self._tool(["--section=post-data", "--list"]).splitlines()
         entries = [line for line in listed if line.strip() and not line.startswith(";")]
-        return entries, [line for line in entries if builds_one_of(line, names)]
+        return entries, [line for line in entries if waits_for_one_of(line, names)]
 
     def _tool(self, arguments: Sequence[str]) -> str:
         result = self._target.tool(
@@ -164,8 +168,13 @@ def drop_empty_database(target: PostgresServer) -> None:
 
     from gonogo.pg.sessions import session  # noqa: PLC0415
 
-    with session(target.dsn(database="postgres")) as connection:
+    with session(target.dsn(database=database_beside(target))) as connection:
         connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(target.database)))
+
+
+def database_beside(target: PostgresServer) -> str:
+    """One to be connected to while the server's own is dropped and made."""
+    return "template1" if target.database == "postgres" else "postgres"
 
 
 def build_options(context: Context, parameters: DumpParameters) -> str:
@@ -178,16 +187,16 @@ def build_options(context: Context, parameters: DumpParameters) -> str:
     return f"-c maintenance_work_mem={memory} -c max_parallel_maintenance_workers={workers}"
 
 
-def builds_one_of(line: str, names: set[str]) -> bool:
-    """Whether a line of the archive's list is the creation of one of these indexes.
+def waits_for_one_of(line: str, names: set[str]) -> bool:
+    """Whether a line of the archive's list is the creation of one of these indexes, or needs it to be there.
 
-    >>> builds_one_of("3501; 1259 16480 INDEX public chunks_embedding_idx rag_owner", {"chunks_embedding_idx"})
+    >>> waits_for_one_of("3501; 1259 16480 INDEX public chunks_embedding_idx rag_owner", {"chunks_embedding_idx"})
     True
-    >>> builds_one_of("3502; 2606 16470 CONSTRAINT public chunks chunks_pkey rag_owner", {"chunks_embedding_idx"})
+    >>> waits_for_one_of("3502; 2606 16470 CONSTRAINT public chunks chunks_pkey rag_owner", {"chunks_embedding_idx"})
     False
     """
-    fields = line.split()
-    return len(fields) == 7 and fields[3] == "INDEX" and fields[5] in names
+    match = OF_INDEX.match(line)
+    return match is not None and match["name"] in names
 
 
 def maintenance_memory_bytes(facts: Facts) -> int:

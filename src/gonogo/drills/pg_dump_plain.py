@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
-from gonogo.drills.pg_dump import NEEDS, DumpParameters, build_options, drop_empty_database, dump
+from gonogo.drills.pg_dump import NEEDS, DumpParameters, build_options, database_beside, drop_empty_database, dump
 
 if TYPE_CHECKING:
     from gonogo.stacks.context import Context
@@ -75,7 +75,7 @@ def _arguments(
 ) -> Sequence[str]:
     from psycopg.conninfo import make_conninfo  # noqa: PLC0415 - planning need not pay for the driver
 
-    database = "postgres" if parameters.create else target.database
+    database = database_beside(target) if parameters.create else target.database
     connection = make_conninfo(dbname=database, options=build_options(context, parameters))
     quiet = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--output=/dev/null"]
     return [*quiet, f"--dbname={connection}", f"--file={artefact.path}"]

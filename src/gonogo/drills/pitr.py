@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
+from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable, StackError, StackTimedOut
 from gonogo.drills import Artefact, Phases, RestoreFailed, Target
 from gonogo.drills.pg_basebackup import (
     NEEDS,
@@ -35,7 +35,7 @@ WRITES_AFTER_SECONDS = 0.2
 RECEIVED_SECONDS = 10.0
 POLL_SECONDS = 0.01
 AIMS: Mapping[str, str] = {
-    "time": "SELECT clock_timestamp()::text",
+    "time": "SELECT to_char(clock_timestamp(), 'YYYY-MM-DD HH24:MI:SS.USOF')",  # whatever the session's DateStyle
     "name": "SELECT '{name}' FROM pg_create_restore_point('{name}')",
     "lsn": "SELECT pg_current_wal_insert_lsn()::text",
     "xid": "SELECT pg_current_xact_id()::xid::text",
@@ -64,6 +64,8 @@ class Pitr:
         with ExitStack() as receiving:
             try:
                 receiver = receiving.enter_context(source.receive_wal(folder / WAL))
+            except StackTimedOut as error:
+                raise NotMeasurable(str(error)) from error
             except StackError as error:
                 raise RestoreFailed(f"no WAL is received: {error}") from error
             base = base_backup(context, parameters, source, folder / BASE)
@@ -84,6 +86,8 @@ class Pitr:
             row = connection.execute(statement.encode()).fetchone()
             after = time.monotonic()
             context.deadline.sleep(WRITES_AFTER_SECONDS)
+            # Recovery ends at a moment when it meets a later commit; the writers may have been kept waiting since.
+            connection.execute("SELECT pg_logical_emit_message(true, 'gonogo', '')")
             _await_received(context, connection, artefact.receiver)
         assert row is not None
         return replace(artefact, target=Target(kind=parameters.target, value=str(row[0]), before=before, after=after))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from gonogo.core.event import (
@@ -93,7 +93,7 @@ def judge_item(item: PlanItem, log: ItemLog, policy: ResolvedPolicy, as_of: date
     finished = log.finished
     results = _results(item, log)
     outcome, reason = _outcome(item, log, results)
-    waiver = _waiver(item.id, policy, as_of.date()) if outcome is Outcome.FAIL else None
+    waiver = _waiver(item.id, policy, as_of.astimezone(UTC).date()) if outcome is Outcome.FAIL else None
     if outcome is Outcome.FAIL and waiver is None:
         reason += _void_waivers(item.id, policy)
     return Finding(

@@ -49,6 +49,8 @@ def _reason(past: Past | None, context: JudgingContext, instant: datetime, longe
         return f"it last ran on {past.runtime} (run {past.run_id}), never on {context.runtime}"
     if past.outcome != Outcome.PASS.value:
         return f"it was {past.outcome} when it last ran, at {past.at} (run {past.run_id}): {past.reason}"
+    if past.beyond:
+        return f"it passed at {past.at} (run {past.run_id}) by other limits than today's: {past.beyond}"
     age_s = (instant - datetime.fromisoformat(past.at)).total_seconds()
     if age_s < -CLOCKS_DIFFER_S:
         return f"its last run ended at {past.at}, which lies ahead (run {past.run_id})"

@@ -161,9 +161,10 @@ def _copy(context: Context, target: PostgresServer) -> None:
         path = Path(folder) / "copy"
         path.touch(mode=0o600)  # before the tool creates it for everybody to read
         _tool(context, source, "pg_dump", ["--format=custom", "--compress=none", f"--file={path}"])
-        with session(target.dsn(database="postgres")) as connection:
+        beside = "template1" if target.database == "postgres" else "postgres"
+        with session(target.dsn(database=beside)) as connection:
             connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(target.database)))
-        _tool(context, target, "pg_restore", ["--create", "--exit-on-error", "--dbname=postgres", str(path)])
+        _tool(context, target, "pg_restore", ["--create", "--exit-on-error", f"--dbname={beside}", str(path)])
 
 
 def _tool(context: Context, server: PostgresServer, name: str, arguments: Sequence[str]) -> None:

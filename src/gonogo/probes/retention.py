@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SESSION_SECONDS = 20.0
 POLL_SECONDS = 0.2
 AFTER_A_REQUEST_SECONDS = 5.0  # it may only have been accepted
+FIRST_RUN_SECONDS = 10.0  # of a service that was started just now
 MARGIN = 1.01  # how far beyond its age a row is set, and how far before it one that must stay
 K = 10
 NEVER = 1e6  # intervals
@@ -37,7 +38,7 @@ OLD, EXPIRED, ARCHIVED, YOUNG = "old", "expired", "archived", "young"
 
 
 class RetentionParameters(Spec):
-    """`patience`: how long the job's first run is waited for, and a later one where no request of ours starts it."""
+    """`patience`: how long the job is waited for where the contract has no request that starts it."""
 
     patience: Seconds = Field(default=30.0, gt=0)
 
@@ -121,8 +122,8 @@ class Trial:
             return None
         since = "SELECT extract(epoch FROM now() - max({finished}))::float8 FROM {runs}"
         (age,) = self._row(since, [])
-        first = self.context.deadline.within(self.patience_seconds)
-        while age is None and not first.expired:  # of a service that was started just now
+        first = self.context.deadline.within(FIRST_RUN_SECONDS)
+        while age is None and not first.expired:
             first.sleep(POLL_SECONDS)
             (age,) = self._row(since, [])
         detail = "there is no run that ended well" if age is None else f"the last one ended {age:.0f} s ago"
@@ -200,7 +201,7 @@ class Trial:
                 f"the job runs every {self.rule.every:g} s, and the contract has no retention request to start it"
             )
         self.context.deadline.sleep(self.rule.every)
-        return self.patience_seconds
+        return max(self.patience_seconds - self.rule.every, AFTER_A_REQUEST_SECONDS)
 
     def _left(self, archived: Sequence[str]) -> tuple[list[str], list[str], list[str], list[str]]:
         """What is not archived, rows and answers of what has expired, and what is archived and found all the same."""

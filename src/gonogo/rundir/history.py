@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ insert or ignore into runs values (:run_id, :at, :stack, :runtime, :fingerprint,
 """
 VERIFY_BACKUP = "gonogo verify-backup"  # the command that restores what somebody else made, beside any stack
 WORSE = {"at_most": "up", "at_least": "down"}  # matcher → where worse values lie
+
+CLOCKS_DIFFER = timedelta(minutes=5)  # those of a team's hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,11 +101,16 @@ class History:
         )  # fmt: skip
         return [self._entry(row) for row in rows]
 
-    def newest(self, identifier: str, *, stack: str, runtime: str) -> Past | None:
-        """The last run of an item on this stack: on this runtime, or where it never ran there, on another."""
+    def newest(self, identifier: str, *, stack: str, runtime: str) -> Entry | None:
+        """The last run of an item on this stack: on this runtime, or where it never ran there, on another.
+
+        What a clock that was wrong put into the future hides no other run.
+        """
         found = self.entries(identifier, stack=stack, last=-1)
-        here = [one for one in found if one.past.runtime == runtime]
-        return next((one.past for one in (*here, *found)), None)
+        now = datetime.now(UTC) + CLOCKS_DIFFER
+        likely = [one for one in found if datetime.fromisoformat(one.past.at) <= now] or found
+        here = [one for one in likely if one.past.runtime == runtime]
+        return next(iter((*here, *likely)), None)
 
     def exported(self) -> Iterator[str]:
         """Every run as one line of JSON, oldest first: to keep in a cache or a repository, and to merge."""

@@ -13,7 +13,7 @@ from gonogo.pg.fingerprint import Fingerprint
 from gonogo.runners.phases import NANO
 from gonogo.runners.service import POLL_SECONDS
 from gonogo.stacks.context import Context
-from gonogo.stacks.scale import ENOUGH_DATA, data_share
+from gonogo.stacks.scale import data_share, too_small
 
 if TYPE_CHECKING:
     from gonogo.runners.drill import Drill
@@ -47,11 +47,11 @@ def recovery_times(drill: Drill, *, index_used: bool) -> Iterator[Observation]:
     again = served.again
     works = f"{drill.baseline.question.question!r} is answered correctly, a write is acknowledged"
     detail = "; ".join(part for part in (works if again else "", served.trouble) if part)
-    yield Observation(name="serves_again", value=again, n=1, detail=detail)
+    yield Observation(name="serves_again", value=again, n=1, load_sensitive=not again, detail=detail)
     resolution = f"measured every {POLL_SECONDS * 1000:.0f} ms; {share.detail}"
     full = again and (index_used or not drill.baseline.index_used)
     unserved = "the application's search is not served by a vector index any more"
-    small = (isinstance(share.value, float) and share.value < ENOUGH_DATA) or share.value is None
+    small = too_small(share)
     for name, seconds, reached, reason in (
         ("rto_degraded", served.degraded_seconds, served.degraded_seconds is not None, served.trouble),
         ("rto", served.full_seconds, full, unserved if again else served.trouble),

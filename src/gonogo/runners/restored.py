@@ -300,7 +300,10 @@ def missing_from_backup(target: PostgresServer, ledger: Ledger, artefact: Artefa
         detail = f"only {counted.acknowledged} writes were acknowledged {moment}"
         return Observation(name=name, value=None, n=counted.acknowledged, detail=detail)
     detail = f"{counted.lost} of {counted.acknowledged} writes acknowledged {moment} are not in it"
-    return Observation(name=name, value=counted.lost, unit="count", n=counted.acknowledged, detail=detail)
+    late = bool(artefact.behind_seconds)  # how far a copy lags behind depends on what its host leaves it
+    return Observation(
+        name=name, value=counted.lost, unit="count", n=counted.acknowledged, load_sensitive=late, detail=detail
+    )
 
 
 def snapshot_of(connection: psycopg.Connection[tuple[object, ...]]) -> str:

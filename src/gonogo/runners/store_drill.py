@@ -50,7 +50,7 @@ class StoreDrill:
     source: FileStore
     before: Portrait
     ledger: StoreLedger
-    recalls: list[float] = field(default_factory=list)  # of the source, where the store finds neighbours
+    recalls: Mapping[str, list[float]] = field(default_factory=dict)  # of the source, where the store finds neighbours
     yesterday: StoreArtefact | None = None
     artefact: StoreArtefact | None = None
     disaster_at: float = 0.0
@@ -86,7 +86,7 @@ def run_store_drill(
         drill = StoreDrill(
             context=context, method=method, parameters=parameters, source=source, before=before, ledger=ledger,
             yesterday=yesterday,
-            recalls=method.reader.recalls(source, before) if isinstance(method.reader, Searched) else [],
+            recalls=method.reader.recalls(source, before) if isinstance(method.reader, Searched) else {},
         )  # fmt: skip
         _back_up(drill, folder, artefact_defect)
         _restore(drill)
@@ -238,7 +238,7 @@ def _searched(drill: StoreDrill, target: FileStore) -> Iterator[Observation]:
     if not isinstance(reader, Searched):
         return
     try:
-        after: list[float] | str = reader.recalls(target, drill.before)
+        after: Mapping[str, list[float]] | str = reader.recalls(target, drill.before)
     except NotMeasurable as error:
         drill.context.deadline.check("the restored store is searched")
         after = str(error)

@@ -114,24 +114,29 @@ def _returned(before: Portrait, after: Portrait, later: Portrait, deleted: str) 
     return Observation(name=BACK, subject="contents", value=value, unit="count", n=len(after.items), detail=detail)
 
 
-def recall(before: Sequence[float], after: Sequence[float] | str) -> Iterator[Observation]:
-    """How many of the true neighbours are found, against how many the source found. A text says why none is known."""
+def recall(before: Mapping[str, Sequence[float]], after: Mapping[str, Sequence[float]] | str) -> Iterator[Observation]:
+    """How many of the true neighbours are found, against how many the source found. A text says why none is known.
+
+    Each collection is judged by itself: one that is lost would not show among many that are well.
+    """
     from gonogo.pg.vectors import mean_with_interval  # noqa: PLC0415 - stores without vectors need no numpy
 
+    before = {name: samples for name, samples in before.items() if samples}
     if isinstance(after, str) or not before:
         detail = after if isinstance(after, str) else "the store holds no vectors to search"
         yield Observation(name="recall_drop", value=None, unit="1", detail=detail)
         return
-    drop = mean_with_interval([was - now for was, now in zip(before, after, strict=True)])
-    for subject, samples in (("source", before), ("restored", after)):
-        mean = mean_with_interval(samples)
+    for subject, by_collection in (("source", before), ("restored", after)):
+        mean = mean_with_interval([one for name in before for one in by_collection[name]])
         yield Observation(
             name="recall_at_10", subject=subject, value=mean.mean, unit="1", n=mean.n, low=mean.low, high=mean.high
         )
-    yield Observation(
-        name="recall_drop", value=drop.mean, unit="1", n=drop.n, low=drop.low, high=drop.high,
-        detail="source minus restored; the truth is computed from the vectors of the source",
-    )  # fmt: skip
+    for name, was in before.items():
+        drop = mean_with_interval([then - now for then, now in zip(was, after[name], strict=True)])
+        yield Observation(
+            name="recall_drop", subject=name, value=drop.mean, unit="1", n=drop.n, low=drop.low, high=drop.high,
+            detail="source minus restored; the truth is computed from the vectors of the source",
+        )  # fmt: skip
 
 
 def ledger(drill: StoreDrill, there: set[int], thrown: int) -> Iterator[Observation]:

@@ -16,6 +16,7 @@ from gonogo.runners.store_report import listed
 from gonogo.runners.whole_documents import Document, Fate, look_for
 from gonogo.stacks.agreement import Disagreement, disagreement, rows_of
 from gonogo.stacks.chroma import Chroma
+from gonogo.stacks.scale import data_share, too_small
 
 if TYPE_CHECKING:
     from gonogo.core.facts import TableFacts
@@ -182,9 +183,14 @@ def times(drill: WholeDrill, trouble: str) -> Iterator[Observation]:
     assert drill.clock is not None
     right = drill.right
     detail = f"{drill.question.question!r} is answered correctly" if right else f"never: {trouble}"
-    yield Observation(name="serves_again", value=right, n=1, detail=detail)
+    yield Observation(name="serves_again", value=right, n=1, load_sensitive=not right, detail=detail)
+    share, _ = data_share(drill.context)
+    yield share
     seconds = drill.clock.total_seconds() if right else None
-    yield Observation(name="rto", value=seconds, unit="s", n=1, load_sensitive=True, detail=detail)
+    yield Observation(
+        name="rto", value=seconds, unit="s", n=1, load_sensitive=True, lower_bound=too_small(share),
+        detail=f"{detail}; {share.detail}",
+    )  # fmt: skip
     if right:
         yield from store_report.phases(drill.clock)
 

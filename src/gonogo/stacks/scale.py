@@ -35,6 +35,11 @@ def data_share(context: Context) -> tuple[Observation, float | None]:
     return observation, (1 / shares[key] if shares[key] else None)
 
 
+def too_small(share: Observation) -> bool:
+    """Whether times that were measured on such a share prove no upper limit."""
+    return not isinstance(share.value, float) or share.value < ENOUGH_DATA
+
+
 def sampled(context: Context) -> str:
     """On which part of production the stack holds too little to prove times; "" where it is enough, or nobody says."""
     share, _ = data_share(context)

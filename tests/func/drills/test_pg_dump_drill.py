@@ -15,7 +15,7 @@ from gonogo.core.errors import HarnessError, NotMeasurable
 from gonogo.core.finding import Expectation
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Outcome
-from gonogo.drills import METHODS, RestoreFailed
+from gonogo.drills import METHODS, Deferring, RestoreFailed
 from gonogo.drills.pg_dump import PgDumpParameters
 from gonogo.engine.plan import resolved_expectations
 from gonogo.judge.expectations import judge_expectation
@@ -26,6 +26,8 @@ from gonogo.runners import drill as drill_runner
 from gonogo.runners.baseline import fingerprint_of
 from gonogo.runners.drill import check_disk_space, refuse_source, run_drill
 from gonogo.runners.drill_report import exposure
+from gonogo.runners.phases import PhaseClock
+from gonogo.stacks.interfaces import ScratchRequest
 from gonogo.stacks.scale import data_share
 from gonogo.stacks.searching import ask
 
@@ -235,3 +237,42 @@ def test_a_dump_of_another_day_is_noticed_by_the_ledger_alone(reference_stack: R
     failed = {name for name, outcome in outcomes(reference_stack, kept).items() if outcome is Outcome.FAIL}
     assert failed == {"rows_missing_from_backup"}
     assert kept.value("holes") == 0
+
+
+PARTITIONED = """
+CREATE TABLE parts (id int, embedding vector(3)) PARTITION BY HASH (id);
+CREATE TABLE parts_0 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO parts SELECT n, ARRAY[n, n % 7, 1]::vector FROM generate_series(1, 300) AS n;
+CREATE INDEX parts_vectors ON parts USING hnsw (embedding vector_l2_ops);
+COMMENT ON INDEX parts_vectors IS 'searched by everybody';
+"""
+
+
+@pytest.mark.parametrize("database", ["rag", "postgres"])
+@pytest.mark.parametrize("method", ["pg_dump", "pg_dump_plain"])
+def test_partitioned_vectors_and_any_name_of_a_database_come_back(
+    reference_stack: Running, tmp_path: Path, method: str, database: str
+) -> None:
+    context, _ = reference_stack.context(ID, seconds=120)
+    used = METHODS.load(method)
+    parameters = used.parameters()
+    with (
+        reference_stack.stack.scratch_postgres(ScratchRequest(name="parts"), context.deadline) as source,
+        reference_stack.stack.scratch_postgres(ScratchRequest(name="restored"), context.deadline) as target,
+    ):
+        for server in (source, target):
+            server.database = database
+        with session(source.dsn()) as connection:
+            connection.execute(f"CREATE EXTENSION IF NOT EXISTS vector; {PARTITIONED}".encode())
+        dumped = used.backup(context, parameters, source, tmp_path)
+        phases = PhaseClock("provision")
+        used.restore(context, parameters, dumped, target, phases)
+        if isinstance(used, Deferring):
+            used.finish(context, parameters, dumped, target, phases)
+        with session(target.dsn()) as connection:
+            found = connection.execute(
+                "SELECT (SELECT count(*) FROM parts), obj_description('parts_vectors'::regclass),"
+                " (SELECT bool_and(indisvalid) FROM pg_index WHERE indexrelid::regclass::text LIKE 'parts%')"
+            ).fetchone()
+    assert found == (300, "searched by everybody", True)

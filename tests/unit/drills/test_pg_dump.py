@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gonogo.core.facts import Facts, TableFacts
 from gonogo.drills import METHODS, Artefact, Deferring, words
 from gonogo.drills._pg_dump_defects import empty, index_built_carelessly, truncated_at_60_percent
-from gonogo.drills.pg_dump import MIB, PgDumpParameters, builds_one_of, maintenance_memory_bytes
+from gonogo.drills.pg_dump import MIB, PgDumpParameters, maintenance_memory_bytes, waits_for_one_of
 from gonogo.stacks.interfaces import ToolResult
 
 GIB = 1024 * MIB
@@ -34,11 +34,14 @@ def test_the_index_build_gets_the_memory_that_its_graph_needs(index_bytes: int |
     assert maintenance_memory_bytes(facts(index_bytes)) == expected
 
 
-def test_only_creations_of_the_named_indexes_are_put_off() -> None:
+def test_the_named_indexes_and_what_needs_them_are_put_off() -> None:
     names = {"chunks_embedding_idx"}
-    assert builds_one_of("3501; 1259 16480 INDEX public chunks_embedding_idx rag_owner", names)
-    assert not builds_one_of("3502; 0 0 INDEX ATTACH public chunks_embedding_idx rag_owner", names)
-    assert not builds_one_of("3503; 1259 16481 INDEX public chunks_document_idx rag_owner", names)
+    assert waits_for_one_of("3501; 1259 16480 INDEX public chunks_embedding_idx rag_owner", names)
+    assert waits_for_one_of("3502; 0 0 INDEX ATTACH public chunks_embedding_idx rag_owner", names)
+    assert waits_for_one_of("3502; 0 0 COMMENT public INDEX chunks_embedding_idx rag_owner", names)
+    assert not waits_for_one_of("3502; 0 0 COMMENT public INDEX chunks_document_idx rag_owner", names)
+    assert not waits_for_one_of("3502; 0 0 COMMENT public TABLE chunks_embedding_idx rag_owner", names)
+    assert not waits_for_one_of("3503; 1259 16481 INDEX public chunks_document_idx rag_owner", names)
 
 
 def test_a_tool_that_fails_silently_still_gives_a_sentence() -> None:

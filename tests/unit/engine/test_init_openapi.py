@@ -202,3 +202,24 @@ def test_other_documents_are_refused_with_a_reason(text: str, said: str, tmp_pat
     path.write_text(text)
     with pytest.raises(UsageError, match=said):
         read_openapi(str(path))
+
+
+def test_dates_words_of_yaml_and_secrets_in_a_document_are_what_they_are(tmp_path: Path) -> None:
+    properties = """
+          since: {type: string, format: date, example: 2024-01-01}
+          on: {type: boolean, default: yes}
+          api_key: {type: string, examples: [sk-live-abcdef0123456789abcdef]}
+          query: {type: string}
+"""
+    path = tmp_path / "api.yaml"
+    path.write_text(
+        "openapi: 3.0.0\ninfo: {title: t, version: '1'}\npaths:\n  /search:\n    post:\n      requestBody:\n"
+        "        content:\n          application/json:\n            schema: {$ref: '#/components/schemas/S'}\n"
+        "      responses: {'200': {description: ok}}\n"
+        f"components:\n  schemas:\n    S:\n      type: object\n      required: [since, on, api_key, query]\n"
+        f"      properties:{properties}"
+    )
+    text = str(requests_of(propose(read_openapi(str(path)))))
+    assert "2024-01-01" in text
+    assert "'on'" in text
+    assert "sk-live" not in text

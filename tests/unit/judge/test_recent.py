@@ -40,6 +40,7 @@ def test_a_drill_that_passed_yesterday_counts() -> None:
         (replace(YESTERDAY, outcome="FAIL", reason="rows are missing"), "it was FAIL when it last ran"),
         (replace(YESTERDAY, outcome="UNKNOWN"), "it was UNKNOWN when it last ran"),
         (replace(YESTERDAY, runtime="embedded"), "it last ran on embedded (run r1), never on docker"),
+        (replace(YESTERDAY, beyond="rto was 40 min, more than 15 min"), "by other limits than today's: rto was 40 min"),
         (replace(YESTERDAY, at=(NOW + timedelta(days=30)).isoformat()), "which lies ahead"),
     ],
 )

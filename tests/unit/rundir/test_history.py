@@ -69,11 +69,21 @@ def test_the_newest_run_on_this_runtime_counts_and_elsewhere_only_where_there_is
         history.append(later(record, day, runtime=runtime))
     newest = history.newest(identifier, stack=name, runtime="docker")
     assert newest is not None
-    assert (newest.at, newest.runtime) == ("2026-11-02T10:00:00+00:00", "docker")
+    assert (newest.past.at, newest.past.runtime) == ("2026-11-02T10:00:00+00:00", "docker")
     elsewhere = history.newest(identifier, stack=name, runtime="external")
     assert elsewhere is not None
-    assert elsewhere.runtime == "embedded"
+    assert elsewhere.past.runtime == "embedded"
     assert history.newest(identifier, stack="another", runtime="docker") is None
+
+
+def test_a_clock_that_was_wrong_hides_no_other_run(tmp_path: Path, record: dict[str, Any]) -> None:
+    history = History(tmp_path / "history.sqlite")
+    name, identifier = record["stack"]["name"], measured(record)[0]
+    history.append(later(record, 1))
+    history.append({**later(record, 2), "finished_at": "2099-01-01T00:00:00+00:00"})
+    newest = history.newest(identifier, stack=name, runtime=record["stack"]["runtime"])
+    assert newest is not None
+    assert newest.past.at == "2026-11-01T10:00:00+00:00"
 
 
 def test_a_verified_backup_ran_beside_the_stack(tmp_path: Path, record: dict[str, Any]) -> None:
@@ -85,7 +95,7 @@ def test_a_verified_backup_ran_beside_the_stack(tmp_path: Path, record: dict[str
     verified = history.newest(identifier, stack=name, runtime="external")
     assert drilled is not None
     assert verified is not None
-    assert (drilled.beside, verified.beside) == (False, True)
+    assert (drilled.past.beside, verified.past.beside) == (False, True)
 
 
 def test_lines_go_out_and_come_in_and_nothing_is_doubled(tmp_path: Path, record: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from psycopg.conninfo import make_conninfo
 from gonogo.drills import Phases, RestoreFailed, words
 from gonogo.drills.given import BackupKind
 from gonogo.drills.given.logical import Dump, helpers, session_options
-from gonogo.drills.pg_dump import VECTOR_INDEX, builds_one_of
+from gonogo.drills.pg_dump import VECTOR_INDEX, waits_for_one_of
 from gonogo.pg import bulk
 from gonogo.pg.sessions import session
 from gonogo.stacks.local.boxed import BoxedPostgres
@@ -124,7 +124,7 @@ def post_data(dump: Dump) -> PostData:
     script = dump.archived(["--section=post-data", "--file=-"]).stdout
     names = {match["name"].strip('"') for match in VECTOR_INDEX.finditer(script)}
     entries = _entries(dump, "post-data")
-    vectors = tuple(one for one in entries if builds_one_of(one, names))
+    vectors = tuple(one for one in entries if waits_for_one_of(one, names))
     return PostData(vectors=vectors, others=tuple(one for one in entries if one not in vectors))
 
 

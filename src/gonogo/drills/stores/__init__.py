@@ -117,8 +117,8 @@ class StoreReader(Protocol):
 class Searched(Protocol):
     """An extra ability of a reader: its store finds neighbours, and what is true can be computed."""
 
-    def recalls(self, store: FileStore, before: Portrait) -> list[float]:
-        """The share of the true neighbours that each known question finds. Raises NotMeasurable."""
+    def recalls(self, store: FileStore, before: Portrait) -> dict[str, list[float]]:
+        """For each collection the share of the true neighbours that each known question finds. Raises NotMeasurable."""
 
 
 @runtime_checkable

@@ -148,19 +148,21 @@ class ChromaReader:
                     return False
         return bool(before.known)
 
-    def recalls(self, store: FileStore, before: Portrait) -> list[float]:
+    def recalls(self, store: FileStore, before: Portrait) -> dict[str, list[float]]:
         """For every known question of every collection."""
         from gonogo.pg.vectors import recall  # noqa: PLC0415 - planning needs no numpy
 
-        found: list[float] = []
+        found: dict[str, list[float]] = {}
         with connected(store) as server:
             there = {one.name: one for one in server.collections()}
             for one in cast("tuple[Known, ...]", before.known):
                 if one.collection not in there:
-                    found += [0.0] * len(one.truths)
+                    found[one.collection] = [0.0] * len(one.truths)
                     continue
                 answers = server.nearest(there[one.collection], one.queries, K)
-                found += [recall(truth, answer.ids) for truth, answer in zip(one.truths, answers, strict=True)]
+                found[one.collection] = [
+                    recall(truth, answer.ids) for truth, answer in zip(one.truths, answers, strict=True)
+                ]
         return found
 
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from gonogo.core.errors import UsageError
 from gonogo.core.redact import Redactor
+
+if TYPE_CHECKING:
+    import yaml
 
 METHODS = ("get", "post", "put", "patch", "delete")
 JSON = "application/json"
@@ -119,6 +124,23 @@ def _fetch(url: str) -> str:
     return answer.text
 
 
+@cache
+def json_like() -> type[yaml.SafeLoader]:
+    """A loader of what JSON can say: a date stays its text, and a property may be called `on` or `no`."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        pass
+
+    kept = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+    Loader.yaml_implicit_resolvers = {
+        first: [one for one in resolvers if one[0] in kept]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|True|false|False)$"), list("tTfF"))
+    return Loader
+
+
 def _parsed(text: str, source: str) -> dict[str, Any]:
     import yaml
 
@@ -126,7 +148,7 @@ def _parsed(text: str, source: str) -> dict[str, Any]:
         data = json.loads(text)
     except ValueError:
         try:
-            data = yaml.safe_load(text)
+            data = yaml.load(text, Loader=json_like())  # noqa: S506 - a SafeLoader
         except (yaml.YAMLError, RecursionError) as error:
             problem = getattr(error, "problem", None) or type(error).__name__
             raise UsageError(f"{source}: is neither JSON nor YAML: {problem}") from None

@@ -91,8 +91,9 @@ def _constant(schema: Schema) -> Any:
         if schema.get(key) is not None and not looks_secret(str(schema[key])):
             return schema[key]
     for key in ("enum", "examples"):
-        if isinstance(schema.get(key), list) and schema[key]:
-            return "user" if "user" in schema[key] else schema[key][0]
+        found = [one for one in schema.get(key) or [] if not looks_secret(str(one))]
+        if isinstance(schema.get(key), list) and found:
+            return "user" if "user" in found else found[0]
     return {"integer": 1, "number": 1, "boolean": False, "object": {}, "array": []}.get(kind_of(schema), FILL_IN)
 
 

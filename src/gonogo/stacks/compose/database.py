@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError
+from gonogo.core.errors import DeadlineExceeded, MissingCapability, StackError, StackTimedOut
 from gonogo.pg.sessions import session
 from gonogo.stacks.compose.dollars import plain
 from gonogo.stacks.compose.logins import Login, logins
@@ -238,7 +238,7 @@ class ComposePostgres(KnownLogins):
                 try:
                     self.await_streaming(name, Deadline.after(RECEIVER_SECONDS))
                 except DeadlineExceeded as error:
-                    raise StackError(f"{name} does not stream: {error}; {' '.join(said().split())}") from error
+                    raise StackTimedOut(f"{name} does not stream: {error}; {' '.join(said().split())}") from error
                 yield name
 
     # --- start, stop, faults

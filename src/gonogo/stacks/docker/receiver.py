@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gonogo.core.deadline import Deadline
-from gonogo.core.errors import DeadlineExceeded, StackError
+from gonogo.core.errors import DeadlineExceeded, StackTimedOut
 from gonogo.stacks.docker.box import Box, Definition
 from gonogo.stacks.docker.images import Image
 from gonogo.stacks.docker.site import DockerSite
@@ -40,7 +40,7 @@ def receiving(
             try:
                 server.await_streaming(name, Deadline.after(RECEIVER_SECONDS))
             except DeadlineExceeded as error:
-                raise StackError(f"{name} does not stream: {error}; {box.log_text(lines=3).strip()}") from error
+                raise StackTimedOut(f"{name} does not stream: {error}; {box.log_text(lines=3).strip()}") from error
             yield name
         finally:
             box.remove()

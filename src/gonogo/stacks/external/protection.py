@@ -91,14 +91,14 @@ def is_host(entry: str, host: str, port: int | None) -> bool:
 
     >>> is_host("*.prod.example", "db1.prod.example", 5432), is_host("db.example:5433", "db.example", 5432)
     (True, False)
-    >>> is_host("localhost", "127.0.0.1", 5432)
-    True
+    >>> is_host("localhost", "127.0.0.1", 5432), is_host("127.0.*", "localhost", 5432)
+    (True, True)
     """
     name, _, wanted = entry.rpartition(":") if entry.count(":") == 1 else (entry, "", "")
     if wanted and wanted != str(port):
         return False
     name, host = name.lower(), host.lower().rstrip(".")
-    if fnmatchcase(host, name):
+    if any(fnmatchcase(one, name) for one in (host, *_addresses(host))):
         return True
     return not any(sign in name for sign in GLOB) and bool(_addresses(name) & _addresses(host))
 
