@@ -22,8 +22,8 @@ help: ## List what can be made
 gate: $(DEMO) ## The main job: the full gate on the reference stack, embedded runtime, HTML report at the end
 	$(BIN)/gonogo gate --runtime embedded $(GATE)
 
-test: $(DEV) ## All tests, three files at a time: they wait more than they compute (PYTEST="-k name" for some)
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST)
+test: $(DEV) ## All tests, two files at a time: they wait more than they compute (PYTEST="-k name" for some)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 lint: $(DEV) ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff check .

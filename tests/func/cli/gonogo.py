@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SECONDS = 180.0
 
 
@@ -35,12 +37,21 @@ def gonogo(
     environment: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> Ended:
-    """Run to the end."""
-    done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, check=False, timeout=seconds, cwd=cwd,
-        env={**os.environ, **(environment or {})},
-    )  # fmt: skip
-    return Ended(code=done.returncode, out=done.stdout, err=done.stderr)
+    """Run to the end. What does not end in time says where each of its threads is."""
+    with subprocess.Popen(
+        command(*arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1", **(environment or {})},
+    ) as process:  # fmt: skip
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGABRT)
+            out, err = process.communicate(timeout=SECONDS)
+            pytest.fail(f"it did not end within {seconds:g} s:\n{out}\n{err}")
+        except BaseException:
+            process.kill()
+            raise
+    return Ended(code=process.returncode, out=out, err=err)
 
 
 def start(
