@@ -15,12 +15,13 @@ from gonogo.drills import Artefact
 from gonogo.drills.pg_basebackup import METHOD as BASE
 from gonogo.drills.pg_basebackup import PgBasebackupParameters
 from gonogo.drills.pg_dump import METHOD as DUMP
-from gonogo.drills.pg_dump import PgDumpParameters, Restoring, drop_empty_database, maintenance_memory_bytes
+from gonogo.drills.pg_dump import PgDumpParameters, Restoring, maintenance_memory_bytes
 from gonogo.pg import bulk, soundness
 from gonogo.pg.fingerprint import take_fingerprint
 from gonogo.pg.sessions import session
 from gonogo.runners.phases import PhaseClock
 from gonogo.runners.restored import pages_of
+from gonogo.stacks.fresh import drop_empty_database
 from gonogo.stacks.interfaces import PostgresServer, ScratchRequest
 
 JOBS = 2

@@ -109,6 +109,9 @@ class ResolvedPolicy:
         return cls(**{**record, **typed})
 
 
+CLOCKS_DIFFER_S = 300.0  # hosts of one team: what lies further ahead was not written by a clock that is right
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
     """What one verification came to in an earlier run. `at`: when that run ended, ISO, UTC.

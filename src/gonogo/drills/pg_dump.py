@@ -13,6 +13,7 @@ from pydantic import Field
 from gonogo.core.outcome import Capability
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
 from gonogo.spec.base import Spec
+from gonogo.stacks.fresh import database_beside, drop_empty_database
 
 if TYPE_CHECKING:
     from gonogo.core.facts import Facts
@@ -25,7 +26,6 @@ MEMORY_PER_INDEX = 1.5  # the graph in memory against the index on disk: 1.2 mea
 MEMORY_SHARE = 0.25  # of the host's memory at most
 NEEDS = frozenset({Capability.BACKUP_TOOLS, Capability.SQL})
 VECTOR_INDEX = re.compile(r"^CREATE INDEX (?P<name>\S+) ON .* USING (?:hnsw|ivfflat) ", re.MULTILINE)
-
 OF_INDEX = re.compile(  # in a list: an index, what attaches it to that of a partitioned table, and its comment
     r"^\d+; \d+ \d+ (?:INDEX(?: ATTACH)? \S+|COMMENT \S+ INDEX) (?P<name>\S+)(?: \S+)?$"
 )
@@ -157,24 +157,6 @@ class Restoring:
         if result.exit_code:
             raise RestoreFailed(f"pg_restore failed: {words(result)}")
         return result.stdout
-
-
-def drop_empty_database(target: PostgresServer) -> None:
-    """Drop the empty database that a fresh server brings: --create makes it with its settings.
-
-    Never on anything but a scratch server: the runner has proven that this one is.
-    """
-    from psycopg import sql  # noqa: PLC0415 - planning need not pay for the driver
-
-    from gonogo.pg.sessions import session  # noqa: PLC0415
-
-    with session(target.dsn(database=database_beside(target))) as connection:
-        connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(target.database)))
-
-
-def database_beside(target: PostgresServer) -> str:
-    """One to be connected to while the server's own is dropped and made."""
-    return "template1" if target.database == "postgres" else "postgres"
 
 
 def build_options(context: Context, parameters: DumpParameters) -> str:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from gonogo.drills import Artefact, Phases, RestoreFailed, words
-from gonogo.drills.pg_dump import NEEDS, DumpParameters, build_options, database_beside, drop_empty_database, dump
+from gonogo.drills.pg_dump import NEEDS, DumpParameters, build_options, dump
+from gonogo.stacks.fresh import database_beside, drop_empty_database
 
 if TYPE_CHECKING:
     from gonogo.stacks.context import Context

@@ -18,7 +18,7 @@ from typing import Any
 
 from gonogo import __version__
 from gonogo.core.deadline import Deadline, Interruption
-from gonogo.core.errors import GonogoError, Interrupted, MissingCapability, SpecError, UnsupportedStack, UsageError
+from gonogo.core.errors import GonogoError, Interrupted, MissingCapability, UnsupportedStack
 from gonogo.core.event import (
     Event,
     HarnessFailed,
@@ -32,8 +32,7 @@ from gonogo.core.event import (
 )
 from gonogo.core.facts import Facts
 from gonogo.core.outcome import ExitCode, Kind
-from gonogo.core.plan import JudgingContext, Past, Plan, ResolvedPolicy
-from gonogo.core.quantity import format_seconds
+from gonogo.core.plan import JudgingContext, Plan
 from gonogo.engine.comparing import comparing
 from gonogo.engine.cpu import CpuMeter
 from gonogo.engine.discover import discover
@@ -41,13 +40,13 @@ from gonogo.engine.execute import Executor
 from gonogo.engine.inputs import Inputs, RunOptions, read_inputs, resolve_policy
 from gonogo.engine.interruption import interruptible
 from gonogo.engine.items import ItemRunner
-from gonogo.engine.plan import World, make_plan, resolved_expectations
+from gonogo.engine.past import past_runs
+from gonogo.engine.plan import World, make_plan
 from gonogo.engine.services import LocalRun, new_run_id
 from gonogo.judge.judgement import Judgement
 from gonogo.judge.run import judge, judgement_bytes
 from gonogo.rundir.directory import CONTEXT, FACTS, PLAN, RUN, RunDirectory
 from gonogo.rundir.files import write_atomically
-from gonogo.rundir.history import Entry, History
 from gonogo.rundir.state import RunIdentity, RunState, boot_id, scratch_root
 from gonogo.stacks.interfaces import Housing, HttpService, PostgresServer, Stack, StackRequest
 
@@ -280,7 +279,7 @@ def _judging_context(inputs: Inputs, run_id: str, *, runtime: str, facts: Facts 
     policy, partial = resolve_policy(inputs.policy), partial_reason(inputs)
     if partial:  # a part is never a GO: nobody looks for what the whole would have to show
         policy = replace(policy, require=(), require_recent={})
-    past, history = _past(inputs, policy, runtime)
+    past, history = past_runs(inputs, policy, runtime)
     return JudgingContext(
         run_id=run_id,
         as_of=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -295,42 +294,6 @@ def _judging_context(inputs: Inputs, run_id: str, *, runtime: str, facts: Facts 
         commit=_commit(inputs),
         past=past,
         history=history,
-    )
-
-
-def _past(inputs: Inputs, policy: ResolvedPolicy, runtime: str) -> tuple[dict[str, Past | None], str]:
-    """The last runs of what must have passed lately, and where they were looked for."""
-    if not policy.require_recent:
-        return {}, ""
-    if inputs.options.history is None:
-        return {}, "no history was kept"
-    history = History(inputs.options.history)
-    stack = inputs.stack.spec.stack
-    try:
-        entries = {one: history.newest(one, stack=stack, runtime=runtime) for one in policy.require_recent}
-    except (OSError, UsageError) as error:
-        return {}, f"the history cannot be read: {error}"
-    found = {
-        one: replace(entry.past, beyond=_beyond(inputs, entry)) if entry is not None else None
-        for one, entry in entries.items()
-    }
-    return found, f"{history.path} holds no run of it on the stack {stack}"
-
-
-def _beyond(inputs: Inputs, entry: Entry) -> str:
-    """Times of an earlier run that are longer than this one allows; "" where there are none, or none is asked for."""
-    verification = inputs.verifications.get(entry.id)
-    if verification is None:
-        return ""
-    try:
-        expectations = resolved_expectations(verification, inputs.objectives)
-    except SpecError:  # of an item that does not run: nobody has to declare what it asks for
-        return ""
-    limits = {one.observation: one.expected for one in expectations if one.matcher == "at_most" and one.unit == "s"}
-    return ", ".join(
-        f"{one.label} was {format_seconds(one.value)}, more than {format_seconds(limit)}"
-        for one in entry.measures
-        if one.unit == "s" and isinstance(limit := limits.get(one.name), (int, float)) and one.value > limit
     )
 
 

@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 
 from gonogo.core.finding import Finding
 from gonogo.core.outcome import Outcome
-from gonogo.core.plan import JudgingContext, Past, ResolvedPolicy
+from gonogo.core.plan import CLOCKS_DIFFER_S, JudgingContext, Past, ResolvedPolicy
 from gonogo.core.quantity import format_seconds
 from gonogo.judge.judgement import NotProven
-
-CLOCKS_DIFFER_S = 300.0  # hosts of one team: what lies further ahead was not written by a clock that is right
 
 
 def overdue(

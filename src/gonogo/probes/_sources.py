@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 from gonogo.core.errors import MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation, Scalar
 from gonogo.spec.contract import RARER, REQUESTS, RequestSpec
-from gonogo.stacks.exchange import fill, select
+from gonogo.stacks.exchange import OVERLOADED, fill, select
 from gonogo.stacks.sse import first_text_seconds
 
 if TYPE_CHECKING:
@@ -44,7 +44,6 @@ COMPARISON = re.compile(r"^(?P<source>.+?) (?P<how>==|contains) (?P<text>.+)$")
 CUT_OFF = ("RemoteProtocolError", "ReadError", "WriteError")  # the other side closed the connection
 CLOSED = "closed"
 BODILESS = ("GET ", "HEAD ", "DELETE ")
-OVERLOADED = (0, 503, 504)  # what a service answers also where its host leaves it no time; 0: nothing
 GROWING = ("search", "chat")  # requests that take longer over more passages
 WITH_ARGUMENT = ("header", "count", "error")
 LEAKS: Mapping[str, re.Pattern[str]] = {

@@ -11,6 +11,7 @@ from gonogo.core.errors import MissingCapability, NotMeasurable, StackError
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
 from gonogo.spec.base import Spec
+from gonogo.stacks.fresh import database_beside, drop_empty_database
 from gonogo.stacks.interfaces import PostgresServer, Role, ScratchRequest
 
 if TYPE_CHECKING:
@@ -152,19 +153,14 @@ def _extensions(context: Context, target: PostgresServer) -> None:
 
 def _copy(context: Context, target: PostgresServer) -> None:
     """The database with all its rows. Raises NotMeasurable where it cannot be copied."""
-    from psycopg import sql  # noqa: PLC0415 - see above
-
-    from gonogo.pg.sessions import session  # noqa: PLC0415 - see above
-
     source = context.stack.postgres()
     with tempfile.TemporaryDirectory(prefix="migrations-", dir=context.stack.scratch) as folder:
         path = Path(folder) / "copy"
         path.touch(mode=0o600)  # before the tool creates it for everybody to read
         _tool(context, source, "pg_dump", ["--format=custom", "--compress=none", f"--file={path}"])
-        beside = "template1" if target.database == "postgres" else "postgres"
-        with session(target.dsn(database=beside)) as connection:
-            connection.execute(sql.SQL("DROP DATABASE {}").format(sql.Identifier(target.database)))
-        _tool(context, target, "pg_restore", ["--create", "--exit-on-error", f"--dbname={beside}", str(path)])
+        drop_empty_database(target)
+        made = f"--dbname={database_beside(target)}"
+        _tool(context, target, "pg_restore", ["--create", "--exit-on-error", made, str(path)])
 
 
 def _tool(context: Context, server: PostgresServer, name: str, arguments: Sequence[str]) -> None:

@@ -120,15 +120,17 @@ class Trial:
         """How many of its intervals the job's last good run lies back; a job that never ran well: very many."""
         if self.rule.runs is None:
             return None
-        since = "SELECT extract(epoch FROM now() - max({finished}))::float8 FROM {runs}"
-        (age,) = self._row(since, [])
         first = self.context.deadline.within(FIRST_RUN_SECONDS)
-        while age is None and not first.expired:
+        while (age := self._age_of_last_run()) is None and not first.expired:
             first.sleep(POLL_SECONDS)
-            (age,) = self._row(since, [])
         detail = "there is no run that ended well" if age is None else f"the last one ended {age:.0f} s ago"
         missed = NEVER if age is None else max(0.0, age) / self.rule.every
         return Observation(name="runs_missed", value=missed, unit="count", n=1, detail=detail)
+
+    def _age_of_last_run(self) -> float | None:
+        """Seconds; None where no run has ended well."""
+        (age,) = self._row("SELECT extract(epoch FROM now() - max({finished}))::float8 FROM {runs}", [])
+        return None if age is None else float(age)
 
     # --- what becomes of what is old
 

@@ -11,10 +11,10 @@ from gonogo.core.deadline import Deadline
 from gonogo.core.errors import DeadlineExceeded, MissingCapability, NotMeasurable
 from gonogo.core.observation import Observation
 from gonogo.core.outcome import Capability
-from gonogo.probes._sources import OVERLOADED
 from gonogo.probes._steps import absent
 from gonogo.spec.base import Seconds, Spec
 from gonogo.stacks.contract import Answer, Application, application_of
+from gonogo.stacks.exchange import OVERLOADED
 from gonogo.stacks.interfaces import HttpService
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gonogo.core.errors import UsageError
-from gonogo.core.plan import Past
+from gonogo.core.plan import CLOCKS_DIFFER_S, Past
 
 DEFAULT = Path("reports/history.sqlite")
 FORMAT = 1  # of the tables: their user_version
@@ -39,8 +39,6 @@ insert or ignore into runs values (:run_id, :at, :stack, :runtime, :fingerprint,
 """
 VERIFY_BACKUP = "gonogo verify-backup"  # the command that restores what somebody else made, beside any stack
 WORSE = {"at_most": "up", "at_least": "down"}  # matcher → where worse values lie
-
-CLOCKS_DIFFER = timedelta(minutes=5)  # those of a team's hosts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +105,7 @@ class History:
         What a clock that was wrong put into the future hides no other run.
         """
         found = self.entries(identifier, stack=stack, last=-1)
-        now = datetime.now(UTC) + CLOCKS_DIFFER
+        now = datetime.now(UTC) + timedelta(seconds=CLOCKS_DIFFER_S)
         likely = [one for one in found if datetime.fromisoformat(one.past.at) <= now] or found
         here = [one for one in likely if one.past.runtime == runtime]
         return next(iter((*here, *likely)), None)

@@ -51,6 +51,7 @@ FILLS: dict[BackupKind, Callable[[Filling], Filled]] = {
     BackupKind.PGBACKREST: pgbackrest.fill,
     BackupKind.BARMAN: barman.fill,
 }
+NO_RESOURCES = "53"  # memory, connections, and whatever else a server may run out of
 OUR_MISTAKE = "42"  # a statement of ours that is wrong says nothing of the backup
 FIRST_BYTES, RATIO = 2 * 2**30, 100  # what may be written by default: an empty server, and a hundred times the backup
 
@@ -353,6 +354,8 @@ def failing(box: Box) -> Iterator[None]:
     except psycopg.Error as error:
         if box.stopped:
             raise NotMeasurable(box.stopped) from error
+        if (error.sqlstate or "").startswith(NO_RESOURCES):
+            raise NotMeasurable(f"the server here lacks resources to read it: {printable(str(error))}") from error
         if not isinstance(error, psycopg.OperationalError) and (error.sqlstate or OUR_MISTAKE).startswith(OUR_MISTAKE):
             raise
         if LACKING.search(str(error)):

@@ -139,26 +139,29 @@ def _structure(connection: Connection, subject: str) -> Observation:
 def _vector_indexes(connection: Connection, subject: str) -> Iterator[Observation]:
     indexes = soundness.vector_indexes(connection)
     if not indexes:
-        detail = "no column has a vector index"
-        for name in OF_VECTOR_INDEXES:
-            yield Observation(name=name, subject=subject, value=None, not_applicable=True, detail=detail)
+        yield from _not_searched(subject, "no column has a vector index")
     for index in indexes:
-        where = f"{subject} {index.name}".strip()
-        if not index.valid:  # it is among the invalid ones
-            continue
-        if not index.why_not_searched:
-            with soundness.alone(connection, index):
-                found, reached = soundness.search(connection, index), soundness.reach(connection, index)
-        if index.why_not_searched or found is None:
-            detail = (
-                f"{index.name}: {index.why_not_searched or 'its table holds no vectors'}, its search was not measured"
-            )
-            for name in OF_VECTOR_INDEXES:
-                yield Observation(name=name, subject=where, value=None, not_applicable=True, detail=detail)
-            continue
-        yield Observation(name="vector_index_used", subject=where, value=found.used, n=len(found.recalls))
-        yield _recall(where, found)
-        yield _reach(where, reached)
+        if index.valid:  # else it is among the invalid ones
+            yield from _searched(connection, index, f"{subject} {index.name}".strip())
+
+
+def _searched(connection: Connection, index: soundness.VectorIndex, where: str) -> Iterator[Observation]:
+    if index.why_not_searched:
+        yield from _not_searched(where, f"{index.name}: {index.why_not_searched}, its search was not measured")
+        return
+    with soundness.alone(connection, index):
+        found, reached = soundness.search(connection, index), soundness.reach(connection, index)
+    if found is None:
+        yield from _not_searched(where, f"{index.name}: its table holds no vectors, its search was not measured")
+        return
+    yield Observation(name="vector_index_used", subject=where, value=found.used, n=len(found.recalls))
+    yield _recall(where, found)
+    yield _reach(where, reached)
+
+
+def _not_searched(where: str, detail: str) -> Iterator[Observation]:
+    for name in OF_VECTOR_INDEXES:
+        yield Observation(name=name, subject=where, value=None, not_applicable=True, detail=detail)
 
 
 def _reach(where: str, found: tuple[int, int] | None) -> Observation:

@@ -21,6 +21,7 @@ from gonogo.load.wire import TIMEOUT, Sample
 from gonogo.spec.references import lookup_in, substitute
 from gonogo.spec.verification import LoadSpec, TrafficSpec
 from gonogo.stacks.context import Context
+from gonogo.stacks.exchange import OVERLOADED
 from gonogo.stacks.scale import sampled
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 RECALL_K = 10
 RECALL = "recall_at_10"
-BUSY_HOST = {TIMEOUT, "status 503", "status 504"}  # errors that a busy host can cause; a plain 500 it cannot
+BUSY_HOST = {TIMEOUT, *(f"status {one}" for one in OVERLOADED if one)}  # errors that a busy host can cause
 
 
 def run_load(

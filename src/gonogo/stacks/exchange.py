@@ -20,6 +20,9 @@ KEYS_SHOWN = 12
 OPTIONAL = "?"  # ends a JSONPath that may select nothing
 
 
+OVERLOADED = (0, 503, 504)  # what a service answers also where its host leaves it no time; 0: nothing
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What came back for one request. `status` is None where no answer came, then `error` says why.

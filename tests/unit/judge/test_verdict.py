@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -145,6 +145,13 @@ def test_the_worst_subject_decides_and_is_named() -> None:
 def test_a_waiver_counts_on_its_last_day_and_not_after(expires: str, waived: bool) -> None:
     policy = replace(POLICY, waivers=(replace(WAIVER, expires=expires),))
     assert (judge_item(item(), log(SLOW), policy, NOW).waiver is not None) is waived
+
+
+def test_the_last_day_of_a_waiver_is_one_of_utc_wherever_it_is_judged() -> None:
+    policy = replace(POLICY, waivers=(replace(WAIVER, expires="2026-11-24"),))
+    late = datetime(2026, 11, 25, 3, tzinfo=UTC)  # still the 24th, five hours west of it
+    for moment in (late, late.astimezone(timezone(timedelta(hours=-5)))):
+        assert judge_item(item(), log(SLOW), policy, moment).waiver is None
 
 
 def test_unknown_scores_nothing_and_lowers_coverage() -> None:

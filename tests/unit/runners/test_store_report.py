@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gonogo.core.deadline import Deadline
 from gonogo.core.observation import Observation
 from gonogo.drills.stores import Item, Portrait
 from gonogo.pg.tally import Fate
 from gonogo.runners.store_ledger import StoreLedger
-from gonogo.runners.store_report import came_back, compared
+from gonogo.runners.store_report import came_back, compared, recall
 
 STAYS = Item(kind="string", digest="a")
 ENDS = Item(kind="string", digest="b", expires_ms=500)
@@ -99,3 +101,18 @@ def test_a_ledger_counts_what_was_deleted_apart_from_what_was_lost() -> None:
     assert ledger.counted(writer.there - {1, 5}, until=end).lost == 2
     assert ledger.back_again(writer.there, until=end)[0] == 0
     assert ledger.back_again(writer.there | {2}, until=end)[0] == 1
+
+
+def test_one_lost_collection_shows_among_many_that_are_well() -> None:
+    before = {"lost": [1.0] * 40, **{f"well-{number}": [1.0] * 40 for number in range(20)}}
+    after = {**before, "lost": [0.7] * 40}
+    drops = {one.subject: one.value for one in recall(before, after) if one.name == "recall_drop"}
+    assert drops.pop("lost") == pytest.approx(0.3)
+    assert set(drops.values()) == {0.0}
+
+
+@pytest.mark.parametrize(("before", "after"), [({}, {}), ({"empty": []}, {"empty": []}), ({"a": [1.0]}, "it is down")])
+def test_without_a_search_nothing_is_known_of_the_index(
+    before: dict[str, list[float]], after: dict[str, list[float]] | str
+) -> None:
+    assert [(one.name, one.value) for one in recall(before, after)] == [("recall_drop", None)]

@@ -252,10 +252,10 @@ def ways_of_files(*, replay_bytes: int = 0) -> list[Way]:
     `replay_bytes`: the memory in which archived WAL could be replayed; 0 where there is none of it.
     """
     off = {"fsync": "off", "full_page_writes": "off"}
-    memory = {"shared_buffers": f"{replay_bytes // MIB}MB"}
+    buffers = f"{replay_bytes // MIB}MB"
     replaying = Way(
-        name="memory", server=memory,
-        production=f"shared_buffers={memory['shared_buffers']} while it recovers: pages are replayed in memory",
+        name="memory", server={"shared_buffers": buffers},
+        production=f"shared_buffers={buffers} while it recovers: pages are replayed in memory",
     )  # fmt: skip
     return [
         Way(name="as it comes", production="a copy of the files, and a server that starts from it"),

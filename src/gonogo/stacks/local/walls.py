@@ -60,12 +60,8 @@ class Walls:
         if self.account.uid == 0:
             return "it would run as root"
         self.root.mkdir(exist_ok=True)
-        command, environment = self.around(probe=self._outside(hidden)), self.environment
         try:
-            done = subprocess.run(
-                command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd=self.box,
-                env=environment,
-            )  # fmt: skip
+            done = self._run(probe=self._outside(hidden))
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"it cannot be tried: {error}"
         try:
@@ -75,9 +71,11 @@ class Walls:
 
     def version(self) -> subprocess.CompletedProcess[str]:
         """What the server in the box says of its version."""
-        command = self.around(command=[str(self.bindir / "postgres"), "--version"])
+        return self._run(command=[str(self.bindir / "postgres"), "--version"])
+
+    def _run(self, **what: object) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command, capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd=self.box,
+            self.around(**what), capture_output=True, text=True, timeout=PROBE_SECONDS, check=False, cwd=self.box,
             env=self.environment,
         )  # fmt: skip
 
